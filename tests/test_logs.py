@@ -121,6 +121,26 @@ def test_a_line_for_machines_names_the_step_that_it_is_about() -> None:
     assert "step" not in outside
 
 
+@pytest.mark.parametrize("step", [3, None])
+def test_information_about_a_step_is_as_log_info_writes_it(root: logging.Logger, step: int | None) -> None:
+    written = list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: written.append(JsonFormatter().format(record))  # type: ignore[method-assign]
+    root.handlers[:] = [handler]
+    log = logging.getLogger("donebit.a")
+
+    for level in (logging.INFO, logging.WARNING):
+        root.setLevel(level)
+        logs.inform(log, "100% done", step)
+        with logs.step_context([] if step is None else [step]):
+            log.info("%s", "100% done")
+
+    informed, logged = map(json.loads, written)
+    assert informed.pop("time") <= logged.pop("time")
+    assert informed == logged
+    assert logs.current_step() is None
+
+
 def test_a_thread_that_outlives_the_step_that_started_it_is_at_none() -> None:
     with logs.step_context([3]):
         copied = contextvars.copy_context()

@@ -21,7 +21,6 @@ from donebit.completion import handing_back, leases, reading
 from donebit.completion import permits as completion_permits
 from donebit.completion.items import ItemReader
 from donebit.completion.leases import HeldSteps, Holder
-from donebit.completion.measures import QUEUE_TIMES
 from donebit.completion.permits import Limit
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
@@ -92,11 +91,8 @@ def run_leased(held: HeldSteps, holder: Holder, *, careful: bool, waited: float 
         worker_app.monitor.emitter.working_on(task.id, held.ranges) as work,
         suppress(NotFound),
     ):  # deleted while it runs
-        if waited is not None:
-            work.tally.observe(QUEUE_TIMES, task.spec.job, waited)
         outcome = run_held(held, task.spec.job or "", holder.message_id, careful=careful)
-        work.finished = len(outcome.done)
-        outcome.write_counts(work.tally, task.spec.job)
+        work.counts = outcome.counts(task.spec.job, waited)
         finish_message(task, holder, outcome, careful=careful)
 
 
@@ -173,8 +169,7 @@ def log_progress(task: Task, outcome: RunOutcome) -> None:
     if outcome.report is None:
         return
     for text, step in lines_of(line_clock, outcome.done, outcome.report, task):
-        with logs.step_context(() if step is None else [step]):
-            log.info("%s", text)
+        logs.inform(log, text, step)
 
 
 def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_over: bool) -> None:

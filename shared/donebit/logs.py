@@ -53,8 +53,25 @@ def current_step() -> int | None:
     return at[0] if at else None
 
 
+def inform(log: logging.Logger, text: str, step: int | None) -> None:
+    """Log a line of information about a step, or None, as each step that is done has one.
+
+    It takes half the time of `log.info`, which also looks for the line of code that it is called in.
+    """
+    if not log.isEnabledFor(logging.INFO):
+        return
+    token = _at_step.set([] if step is None else [[step]])
+    try:
+        log.handle(log.makeRecord(log.name, logging.INFO, "", 0, text, (), None))
+    finally:
+        _at_step.reset(token)
+
+
 class Formatter(logging.Formatter):
-    """Cuts the middle out of a long traceback, and does without one that cannot be printed."""
+    """The message, and a traceback where there is one: without its middle if it is long, or unprintable."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record) if record.exc_info or record.stack_info else record.getMessage()
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
         try:

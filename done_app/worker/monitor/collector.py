@@ -10,12 +10,14 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from done_app.worker.monitor.emitter import encode_line
-from done_app.worker.monitor.pipe import COUNTS, LINE, Pipe
+from done_app.worker.monitor.pipe import LINE, Pipe
+from done_app.worker.steps.run_counts import RunCounts
 from donebit import clock
 from donebit.completion import counting
-from donebit.completion.measures import Count, Tally
+from donebit.completion.measures import Tally
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.workers import presence
@@ -92,15 +94,8 @@ class Collector:
                 self.lines.popleft()
                 self.dropped += 1
             return
-        if message.startswith(COUNTS):
-            self._receive_counts(message[1:])
-            return
         with suppress(TypeError, ValueError):
             self._receive_activity(*json.loads(message[1:]))
-
-    def _receive_counts(self, message: bytes) -> None:
-        with suppress(TypeError, ValueError):
-            self.tally.add(Count(*one) for one in json.loads(message))
 
     def _receive_activity(
         self,
@@ -109,14 +104,16 @@ class Collector:
         ranges: list[Range],
         steps: int,
         since_ms: int | None,
-        finished: int,
         second: int,
+        counts: list[Any],
     ) -> None:
         since = None if since_ms is None else clock.moment_of_ms(since_ms)
         at = tuple((start, stop) for start, stop in ranges)
         self.activities[pid] = ProcessActivity(pid, task_id, at, steps, since)
-        if finished:
-            self.steps[second] += finished
+        for run in (RunCounts(*one) for one in counts):
+            run.add_to(self.tally)
+            if run.done:
+                self.steps[second] += run.done
 
     def _save(self) -> None:
         """Save what waits, and the worker's state when it has changed or every few seconds."""

@@ -12,7 +12,7 @@ MAX_MESSAGE_BYTES = 4096  # that Linux writes atomically, however many processes
 READ_BYTES = 64 * 1024
 MAX_READS = 64
 
-LINE, WORK, COUNTS = b"L", b"W", b"C"  # the kinds of message
+LINE, WORK = b"L", b"W"  # the kinds of message
 
 
 class Pipe:

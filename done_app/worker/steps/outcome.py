@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from done_app.worker.steps.run_counts import RunCounts
 from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.step_times import StepTimes
 from donebit.completion.failing import Failure
-from donebit.completion.measures import FAILURES, RETRIES, STEPS, Tally
 from donebit.completion.reporting import Report
 
 
@@ -60,12 +60,14 @@ class RunOutcome:
         """Whether there are steps to be sent in messages."""
         return bool(self.remaining or self.to_retry.ranges or self.unfit.ranges)
 
-    def write_counts(self, tally: Tally, job: str | None) -> None:
-        """Add what came of the run to what is counted for /metrics."""
-        tally.count(STEPS, job, amount=len(self.done))
-        tally.count(RETRIES, job, amount=len(self.to_retry))
-        tally.count(FAILURES, job, amount=self.gave_up)
-        self.times.write(tally, job)
+    def counts(self, job: str | None, waited: float | None) -> RunCounts:
+        """What came of the run in numbers.
+
+        Args:
+            waited: how long its message was in the queue, in seconds; None where that is not known.
+        """
+        done, retried = len(self.done), len(self.to_retry)
+        return RunCounts(job, done, retried, self.gave_up, self.times.buckets, self.times.seconds, waited)
 
 
 def ranges_after(step: int, ranges: list[Range]) -> list[Range]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 
-from donebit.completion.measures import STEP_TIMES, Tally
+from donebit.completion.measures import STEP_TIMES
 
 BOUNDS = STEP_TIMES.bounds_seconds
 QUICK_SECONDS = BOUNDS[0]  # less than this is all that is known of a quick step
@@ -26,7 +26,3 @@ class StepTimes:
         """Add steps of which each took less than QUICK_SECONDS, and all of them `seconds` together."""
         self.buckets[0] += steps
         self.seconds += seconds if steps else 0.0
-
-    def write(self, tally: Tally, job: str | None) -> None:
-        """Add what was gathered to a tally."""
-        tally.observe_sorted(STEP_TIMES, job, self.buckets, self.seconds)

@@ -15,7 +15,8 @@ from redis import Redis
 from done_app.worker.monitor import collector as keeping
 from done_app.worker.monitor.collector import Collector
 from done_app.worker.monitor.emitter import Emitter, LineHandler
-from done_app.worker.monitor.pipe import COUNTS, WORK, Pipe
+from done_app.worker.monitor.pipe import WORK, Pipe
+from done_app.worker.steps.run_counts import RunCounts
 from donebit import clock
 from donebit.completion import counting
 from donebit.completion.measures import STEPS
@@ -41,7 +42,7 @@ def test_what_is_said_is_kept(store: Store, pipe: Pipe, handler: LineHandler, vo
     handler.handle(record("hello"))
 
     with voice.working_on("a", [(0, 5)]) as work:
-        work.finished = 5
+        work.counts = RunCounts("thumbnail", 5)
         assert keeper.collect()
         (busy,) = presence.read_presence(store, (), clock.now()).workers
     assert keeper.collect()
@@ -57,7 +58,7 @@ def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe
 
     for _ in range(3):
         with voice.working_on("a") as work:
-            work.finished = 5
+            work.counts = RunCounts("thumbnail", 5)
         keeper.collect()
 
     minutes = list(client.scan_iter(match="donebit:heartbeat:steps:*"))
@@ -79,8 +80,8 @@ def test_nothing_is_written_while_nothing_changes(real_store: Store, real_client
 def test_a_process_that_was_killed_is_at_nothing(store: Store, pipe: Pipe) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    pipe.put(WORK, json.dumps([gone.pid, "a", [], 0, None, 0, 0]).encode())
-    pipe.put(WORK, json.dumps([os.getpid(), "a", [], 0, None, 0, 0]).encode())
+    pipe.put(WORK, json.dumps([gone.pid, "a", [], 0, None, 0, []]).encode())
+    pipe.put(WORK, json.dumps([os.getpid(), "a", [], 0, None, 0, []]).encode())
 
     Collector(store, pipe, a_worker()).collect()
 
@@ -166,7 +167,7 @@ def steps_counted(store: Store) -> dict[str, int]:
 
 def count_steps(voice: Emitter, steps: int) -> None:
     with voice.working_on("a") as work:
-        work.tally.count(STEPS, "thumbnail", amount=steps)
+        work.counts = RunCounts("thumbnail", steps)
 
 
 def test_what_processes_count_is_added_up(
@@ -210,8 +211,8 @@ def test_counts_wait_while_redis_is_away(own_server: RunningServer, pipe: Pipe, 
 
 
 def test_nonsense_among_the_counts_is_passed_over(store: Store, pipe: Pipe, voice: Emitter) -> None:
-    for nonsense in (b"{", b"[[1]]", b"7", b"null"):
-        pipe.put(COUNTS, nonsense)
+    for nonsense in (["thumbnail", "many"], [], 7, None):
+        pipe.put(WORK, json.dumps([os.getpid(), None, [], 0, None, 0, [nonsense]]).encode())
     count_steps(voice, 5)
 
     assert Collector(store, pipe, a_worker()).collect()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 
 import pytest
 
 from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line
-from done_app.worker.monitor.pipe import COUNTS, LINE, MAX_MESSAGE_BYTES, Pipe
+from done_app.worker.monitor.pipe import LINE, MAX_MESSAGE_BYTES, WORK, Pipe
+from done_app.worker.steps.run_counts import RunCounts
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
-from donebit.completion.measures import STEPS
+from donebit.completion.measures import STEP_TIMES
 from donebit.utf8 import shortened
 from tests.done_app.worker.monitor.pipe_messages import fill, lines_of, record
 from tests.workers.arranged import WORKER, texts
@@ -103,11 +105,11 @@ def test_what_fits_is_left_as_it_is() -> None:
 def test_a_process_says_what_it_is_at_and_what_it_finished(voice: Emitter, pipe: Pipe) -> None:
     with voice.working_on("a", [(0, 5), (7, 8), (9, 10), (11, 12)]) as work:
         inside = logs.current_task.get()
-        work.finished = 4
+        work.counts = RunCounts("thumbnail", 4)
 
     begun, ended = (json.loads(message[1:]) for message in pipe.take())
     assert begun[:4] == [os.getpid(), "a", [[0, 5], [7, 8], [9, 10]], 8]
-    assert ended[:6] == [os.getpid(), None, [], 0, None, 4]
+    assert ended[:5] == [os.getpid(), None, [], 0, None]
     assert (inside, logs.current_task.get()) == ("a", "")
 
 
@@ -127,40 +129,55 @@ def test_a_voice_without_a_worker_is_silent() -> None:
     voice.idle()
 
 
-def counted(pipe: Pipe) -> list[list[object]]:
-    """The counts of each message on the pipe."""
-    return [json.loads(message[1:]) for message in pipe.take() if message.startswith(COUNTS)]
+def counted(pipe: Pipe) -> list[list[RunCounts]]:
+    """The counts of each message on the pipe that has some."""
+    messages = [json.loads(message[1:])[-1] for message in pipe.take() if message.startswith(WORK)]
+    return [[RunCounts(*one) for one in counts] for counts in messages if counts]
 
 
 def test_what_is_counted_is_sent_with_the_end_of_the_work(voice: Emitter, pipe: Pipe) -> None:
+    counts = RunCounts("thumbnail", 4, 1, 2, [3, 1], 0.25, 1.5)
     with voice.working_on("a") as work:
-        work.tally.count(STEPS, "thumbnail", amount=4)
+        work.counts = counts
 
-    assert counted(pipe) == [[["steps", "thumbnail", 4]]]
+    assert counted(pipe) == [[counts]]
     with voice.working_on("a"):
         pass
     assert counted(pipe) == []
 
 
-def test_counts_that_find_no_room_are_sent_with_the_next(voice: Emitter, pipe: Pipe) -> None:
-    with voice.working_on("a") as work:
-        work.tally.count(STEPS, "thumbnail", amount=4)
-        fill(pipe)
-        while pipe.put(LINE, b""):
-            pass
+def lose_room(voice: Emitter, pipe: Pipe, counts: Sequence[RunCounts]) -> None:
+    """Work that is counted while the pipe is full."""
+    fill(pipe)
+    while pipe.put(LINE, b""):
+        pass
+    for one in counts:
+        with voice.working_on("a") as work:
+            work.counts = one
     pipe.take()
 
-    with voice.working_on("a") as work:
-        work.tally.count(STEPS, "thumbnail", amount=3)
 
-    assert counted(pipe) == [[["steps", "thumbnail", 7]]]
+def test_counts_that_find_no_room_are_sent_with_the_next(voice: Emitter, pipe: Pipe) -> None:
+    lost, sent = (RunCounts("thumbnail", steps, times=[steps]) for steps in (4, 3))
+    lose_room(voice, pipe, [lost])
+
+    with voice.working_on("a") as work:
+        work.counts = sent
+
+    assert counted(pipe) == [[lost, sent]]
 
 
 def test_counts_of_many_jobs_with_long_names_fit_the_pipe(voice: Emitter, pipe: Pipe) -> None:
-    with voice.working_on("a") as work:
-        for number in range(100):
-            work.tally.count(STEPS, f"{number:>0100}")
+    times = [10**7] * len(STEP_TIMES.bounds_seconds)
+    many = [
+        RunCounts(f"{number:>0100}", 10**7, 10**7, 10**7, times, 1e7 / 3, 1e7 / 3) for number in range(35)
+    ]
+    lose_room(voice, pipe, many)
+
+    for _ in range(4):
+        with voice.working_on("a"):
+            pass
 
     messages = counted(pipe)
-    assert sum(map(len, messages)) == 100
-    assert len(messages) > 1
+    assert [len(one) for one in messages] == [10, 10, 10, 5]
+    assert [one for message in messages for one in message] == many
