@@ -32,6 +32,7 @@ pytest_plugins = [
     "tests.machine",
     "tests.scheduling",
     "tests.torture",
+    "tests.cpu_seconds",
 ]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
