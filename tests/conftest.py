@@ -33,6 +33,7 @@ pytest_plugins = [
     "tests.scheduling",
     "tests.torture",
     "tests.cpu_seconds",
+    "tests.quick_fakeredis",
 ]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
