@@ -32,6 +32,8 @@ pytest_plugins = [
     "tests.machine",
     "tests.scheduling",
     "tests.torture",
+    "tests.cpu_seconds",
+    "tests.quick_fakeredis",
 ]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.

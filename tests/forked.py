@@ -13,9 +13,11 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+from donebit.demo import preloaded
 from donebit.demo.forks import Forked, Forks
 
 PRELOADED = Path(__file__).with_name("preloaded.py")
+OF_PROGRAMS = (*preloaded.MODULES, "donebit.command_line.commands", "rich.progress", "rich.table")
 OF_REPORTERS = ("donebit.activity.events.single_visit", "donebit.completion.reporting")
 
 
@@ -43,9 +45,15 @@ class ForkedCommand(Forked):
         return out, err
 
 
+def forks_with(modules: Sequence[str]) -> Forks:
+    """An interpreter that forks, with these imported."""
+    return Forks((sys.executable, str(PRELOADED), *modules))
+
+
 @cache
 def forks() -> Forks:
-    return Forks((sys.executable, str(PRELOADED)))
+    """The one of Donebit's own programs."""
+    return forks_with(OF_PROGRAMS)
 
 
 def start_module(
@@ -57,8 +65,13 @@ def start_module(
     stdout: int | None = None,
     stderr: int | None = None,
     stdin: int | None = None,
+    by: Forks | None = None,
 ) -> ForkedCommand:
-    """Run a module as a process of its own: with pipes where no descriptor is given, and no input."""
+    """Run a module as a process of its own: with pipes where no descriptor is given, and no input.
+
+    Args:
+        by: who forks it, where that is not the one of Donebit's own programs
+    """
     opened, pipes = [], []
     if stdin is None:
         stdin = os.open(os.devnull, os.O_RDONLY)
@@ -73,7 +86,7 @@ def start_module(
         pipes.append(os.fdopen(read, "rb", buffering=0))
         given.append(write)
     try:
-        pid, ending = forks().start(module, arguments, folder, environment, (stdin, *given))
+        pid, ending = (by or forks()).start(module, arguments, folder, environment, (stdin, *given))
     finally:
         for descriptor in opened:
             os.close(descriptor)
@@ -81,12 +94,18 @@ def start_module(
 
 
 def run_module(
-    module: str, arguments: Sequence[object], folder: Path, environment: Mapping[str, str]
+    module: str,
+    arguments: Sequence[object],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    by: Forks | None = None,
+    within_seconds: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """Run a module to its end, as `subprocess.run` would by `python -m`."""
-    process = start_module(module, [*map(str, arguments)], folder, environment)
+    process = start_module(module, [*map(str, arguments)], folder, environment, by=by)
     try:
-        out, err = process.communicate(60)
+        out, err = process.communicate(within_seconds)
     finally:
         process.kill()  # where it takes too long
     return subprocess.CompletedProcess(module, process.wait(), out.decode(), err.decode())

@@ -1,4 +1,4 @@
-"""A Python that has imported what the programs of tests import, and forks for each."""
+"""A Python that has imported these modules, and forks for each process that is asked for: see forked.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from donebit.demo import preloaded
 
-MODULES = ("donebit.command_line.commands", "rich.progress", "rich.table")
-
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
-    preloaded.begin(int(sys.argv[1]), (*preloaded.MODULES, *MODULES))()
+    *modules, descriptor, _room = sys.argv[1:]
+    preloaded.begin(int(descriptor), modules)()

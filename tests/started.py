@@ -116,8 +116,9 @@ def _start(
     command: tuple[str, ...], folder: Path, environment: Mapping[str, str], out: IO[str], err: IO[str]
 ) -> subprocess.Popen[bytes] | ForkedCommand:
     if command[:2] == (sys.executable, "-m") and command[2] in PRELOADED_PROGRAMS:
-        descriptors = {"stdout": out.fileno(), "stderr": err.fileno()}
-        return start_module(command[2], command[3:], folder, environment, **descriptors)
+        return start_module(
+            command[2], command[3:], folder, environment, stdout=out.fileno(), stderr=err.fileno()
+        )
     return subprocess.Popen(
         command,
         cwd=folder,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from donebit.store import Store
+from tests.web.conformance import fuzzer
 from tests.web.lasting import real_store, store
 from tests.web.services import Services
 
-__all__ = ["real_services", "real_store", "services", "store"]
+__all__ = ["fuzzer", "real_services", "real_store", "services", "store"]
 
 
 @pytest.fixture

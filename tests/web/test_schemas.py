@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from donebit.config import LARGEST_TASK
+from donebit.demo.forks import Forks
 from tests.servers import running, valkey_binary
 from tests.web.conformance import assert_conforms
 from tests.web.real import RealServices, running_services
@@ -66,9 +67,11 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]
 
 
 @pytest.mark.parametrize("service", CONFIGURATIONS)
-def test_the_service_is_as_its_document_says(services: RealServices, service: str, tmp_path: Path) -> None:
+def test_the_service_is_as_its_document_says(
+    services: RealServices, service: str, fuzzer: Forks, tmp_path: Path
+) -> None:
     for task_id in ("known", "cancelled"):
         services.ask("trigger", "POST", "/tasks", {"count": 100, "task_id": task_id})
 
     address = services.url(service, "/openapi.json")
-    assert_conforms(address, tmp_path, CONFIGURATIONS[service], "--max-examples", "6")
+    assert_conforms(fuzzer, address, tmp_path, CONFIGURATIONS[service], "--max-examples", "6")

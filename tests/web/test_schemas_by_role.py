@@ -9,6 +9,7 @@ import pytest
 
 from donebit.access import tokens
 from donebit.access.roles import Role
+from donebit.demo.forks import Forks
 from donebit.store import Store
 from tests.servers import running, valkey_binary
 from tests.web.conformance import assert_conforms
@@ -39,11 +40,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealServ
 @pytest.mark.parametrize("service", NAMES)
 @pytest.mark.parametrize("role", Role)
 def test_each_role_gets_documented_answers(
-    guarded: tuple[RealServices, dict[Role, str]], service: str, role: Role, tmp_path: Path
+    guarded: tuple[RealServices, dict[Role, str]], service: str, role: Role, fuzzer: Forks, tmp_path: Path
 ) -> None:
     services, issued = guarded
     token = ("--header", f"Authorization: Bearer {issued[role]}")
     few = ("--phases", "examples", "--max-examples", "1")
 
     address = services.url(service, "/openapi.json")
-    assert_conforms(address, tmp_path, "", *token, "--checks", ",".join(CHECKS), *few)
+    assert_conforms(fuzzer, address, tmp_path, "", *token, "--checks", ",".join(CHECKS), *few)

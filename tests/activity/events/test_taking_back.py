@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from fakeredis import FakeRedis
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -24,7 +23,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.visits import first_day
-from tests.activity.analytics.cohort_model import ALL_KEPT, keep
+from tests.activity.analytics.cohort_model import keep
 from tests.activity.analytics.test_series import written
 from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
@@ -37,13 +36,15 @@ AGO = st.integers(3 * 24, 70 * 24)  # hours
 NEAR = st.integers(30 * 24, 40 * 24)
 IMPORTS = st.lists(st.tuples(st.sampled_from(list(Granularity)), AGO | NEAR, USER), max_size=6)
 VISITS = st.lists(st.tuples(AGO | NEAR, USER), max_size=9)
+LONG = timedelta(days=200)  # beyond all of these: each week that is kept is looked at
+KEPT = ExpiryPolicy(LONG, LONG, LONG, LONG)
 Imports = list[tuple[Granularity, int, int]]
 Visits = list[tuple[int, int]]
 HOUR = timedelta(hours=1)
 
 
 def arrange(
-    client: Redis, zone: str, imports: Imports, visits: Visits, kept: ExpiryPolicy = ALL_KEPT
+    client: Redis, zone: str, imports: Imports, visits: Visits, kept: ExpiryPolicy = KEPT
 ) -> tuple[Site, set[Fact]]:
     keep(client, "e", kept)
     site, facts = site_on(Store.on(client), zone=zone), set[Fact]()
@@ -71,55 +72,57 @@ def check(site: Site, facts: set[Fact], remaining: set[Fact], kept: ExpiryPolicy
     assert counts.count(site, "e", ALL_TIME) == len({fact.user for fact in remaining})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(ZONES), IMPORTS, VISITS, st.integers(28, 42), st.integers(1, 12))
 @example("UTC", [(Granularity.WEEK, 35 * 24, 7)], [(35 * 24, 7)], 38, 7)
 @example("UTC", [(Granularity.ALL, 35 * 24, 7)], [(35 * 24, 7), (35 * 24, 8)], 36, 3)
 def test_what_remains_is_as_if_the_days_had_never_been(
-    zone: str, imports: Imports, visits: Visits, ago: int, days: int
+    real_client: Redis, zone: str, imports: Imports, visits: Visits, ago: int, days: int
 ) -> None:
-    with FakeRedis(version=(7, 0)) as client:
-        site, facts = arrange(client, zone, imports, visits)
-        first = site.calendar.day_of(NOW) - ago * DAY
-        start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
-        gone = {fact for fact in facts if start <= fact.start and fact.stop <= stop}
-        gone = {one for one in gone if one.stop - one.start <= 25 * HOUR}  # weeks as such are kept
-        hours = {one for one in gone if one.stop - one.start == HOUR and zone == "Asia/Kolkata"}
-        before = everything(client)
+    real_client.flushall()
+    site, facts = arrange(real_client, zone, imports, visits)
+    first = site.calendar.day_of(NOW) - ago * DAY
+    start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
+    gone = {fact for fact in facts if start <= fact.start and fact.stop <= stop}
+    gone = {one for one in gone if one.stop - one.start <= 25 * HOUR}  # weeks as such are kept
+    hours = {one for one in gone if one.stop - one.start == HOUR and zone == "Asia/Kolkata"}
+    before = everything(real_client)
 
-        asked = take_back(site, "e", start, stop, now=NOW, dry_run=True)
-        unchanged = everything(client) == before
-        made = take_back(site, "e", start, stop, now=NOW)
+    asked = take_back(site, "e", start, stop, now=NOW, dry_run=True)
+    unchanged = everything(real_client) == before
+    made = take_back(site, "e", start, stop, now=NOW)
 
-        assert unchanged
-        assert made == asked
-        if not hours:  # imported, they may lie in no day
-            check(site, facts, facts - gone, ALL_KEPT)
-            assert made.users == len({fact.user for fact in gone})
+    assert unchanged
+    assert made == asked
+    if not hours:  # imported, they may lie in no day
+        check(site, facts, facts - gone, KEPT)
+        assert made.users == len({fact.user for fact in gone})
 
 
 OLDER = ExpiryPolicy(FAR, timedelta(days=45), timedelta(days=90), timedelta(days=1860))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(VISITS, st.integers(28, 43), st.integers(1, 5))
 @example([(50 * 24, 7), (30 * 24, 7), (30 * 24, 8)], 30, 2)
-def test_an_event_older_than_its_days_is_right_or_refused(visits: Visits, ago: int, days: int) -> None:
-    with FakeRedis(version=(7, 0)) as client:
-        site, facts = arrange(client, "UTC", [], visits, OLDER)
-        expire(client, site)
-        first = site.calendar.day_of(NOW) - ago * DAY
-        start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
-        before = everything(client)
-        try:
-            take_back(site, "e", start, stop, now=NOW)
-        except InvalidInput as error:  # either is right, by what else is kept
-            assert "the kept data cannot show whether" in error.detail  # noqa: PT017 - as above
-            assert everything(client) == before
-            days_gone = {fact.user for fact in facts if fact.stop < NOW - 44 * DAY}
-            assert days_gone & within(facts, start, stop)
-            return
-        check(site, facts, {one for one in facts if not start <= one.start < stop}, OLDER)
+def test_an_event_older_than_its_days_is_right_or_refused(
+    real_client: Redis, visits: Visits, ago: int, days: int
+) -> None:
+    real_client.flushall()
+    site, facts = arrange(real_client, "UTC", [], visits, OLDER)
+    expire(real_client, site)
+    first = site.calendar.day_of(NOW) - ago * DAY
+    start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
+    before = everything(real_client)
+    try:
+        take_back(site, "e", start, stop, now=NOW)
+    except InvalidInput as error:  # either is right, by what else is kept
+        assert "the kept data cannot show whether" in error.detail  # noqa: PT017 - as above
+        assert everything(real_client) == before
+        days_gone = {fact.user for fact in facts if fact.stop < NOW - 44 * DAY}
+        assert days_gone & within(facts, start, stop)
+        return
+    check(site, facts, {one for one in facts if not start <= one.start < stop}, OLDER)
 
 
 def expire(client: Redis, site: Site) -> None:

@@ -1,0 +1,82 @@
+"""CPU seconds by test file, those of the processes that tests start included.
+
+    pytest tests/web --cpu 20        the twenty files that take most
+
+The last lines say them. What collecting the tests takes is not in them, nor what a process took that nobody
+waited for, such as a daemon.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.started import PROCESSES
+
+SPENT = "cpu_seconds"
+BEFORE = pytest.StashKey[float]()
+TICKS = os.sysconf("SC_CLK_TCK")
+USED_BEGIN, USED_END = 11, 15  # fields of /proc/*/stat after the name: own and waited for, user and system
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cpu", type=int, default=0, metavar="FILES", help="print CPU seconds of so many test files"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if item.config.option.cpu:
+        item.stash[BEFORE] = spent()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "teardown" and item.config.option.cpu:
+        report.user_properties.append((SPENT, spent() - item.stash[BEFORE]))
+    return report
+
+
+def spent() -> float:
+    """CPU seconds of this process, of those that it waited for, and of all that live below it."""
+    return sum(os.times()[:4]) + sum(used(pid) for pid in below(os.getpid()))
+
+
+def below(pid: int | str) -> Generator[str, None, None]:
+    """The children of a process, and theirs in turn."""
+    for thread in (PROCESSES / str(pid) / "task").glob("*"):
+        for child in _read(thread / "children").split():
+            yield child
+            yield from below(child)
+
+
+def used(pid: str) -> float:
+    fields = _read(PROCESSES / pid / "stat").rpartition(")")[2].split()
+    return sum(map(int, fields[USED_BEGIN:USED_END])) / TICKS
+
+
+def _read(file: Path) -> str:
+    with suppress(OSError):  # it ended just now
+        return file.read_text()
+    return ""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.option.cpu:
+        return
+    files: Counter[str] = Counter()
+    for report in terminalreporter.getreports(""):  # of teardowns
+        files[report.nodeid.partition("::")[0]] += dict(report.user_properties).get(SPENT, 0)
+    terminalreporter.write_sep("-", f"{files.total():.1f} CPU seconds")
+    for file, seconds in files.most_common(config.option.cpu):
+        terminalreporter.write_line(f"{seconds:7.1f}  {file}")
