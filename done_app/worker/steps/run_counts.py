@@ -1,4 +1,4 @@
-"""What a message with steps came to in numbers, as the worker's main process is told of it."""
+"""The numbers of one message with steps, as a pool process sends them to the main process of its worker."""
 
 from __future__ import annotations
 
