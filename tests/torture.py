@@ -8,7 +8,9 @@ The last lines say the seeds, and how long the product took to heal.
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections import defaultdict
 from typing import Any, Protocol
 
@@ -16,12 +18,16 @@ import pytest
 
 HEALED = "healed_seconds"
 SEED = "torture_seed"
+OF_A_SEED = re.compile(r"-?seed \d+-?")  # in what a test is called
 
 
 class Healed(Protocol):
-    """Called with the seconds between the last harm done and all being well."""
+    """Called with the seconds between the last harm done and all being well.
 
-    def __call__(self, seconds: float) -> None: ...
+    In a long run, which has the machine to itself, they may be at most so many.
+    """
+
+    def __call__(self, seconds: float, at_most: float = math.inf) -> None: ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,9 +71,14 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture
-def healed(record_property: Any) -> Healed:
+def healed(request: pytest.FixtureRequest, record_property: Any) -> Healed:
     """Tells the last lines how long it took to heal."""
-    return lambda seconds: record_property(HEALED, seconds)
+
+    def note(seconds: float, at_most: float = math.inf) -> None:
+        record_property(HEALED, seconds)
+        assert seconds <= at_most or not is_long(request.config)
+
+    return note
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -80,10 +91,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def healing_times(terminalreporter: pytest.TerminalReporter) -> dict[str, list[float]]:
-    """By the name of the test."""
+    """By the name of the test, and what it was given beside a seed."""
     found: dict[str, list[float]] = defaultdict(list)
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         times = [value for name, value in report.user_properties if name == HEALED]
         if times and report.when == "call":
-            found[report.nodeid.partition("::")[2].partition("[")[0]] += times
+            found[OF_A_SEED.sub("", report.nodeid.partition("::")[2]).replace("[]", "")] += times
     return found

@@ -46,6 +46,8 @@ def use(stack: Stack) -> None:
         ("PUT", "/flags/letter/users", {"users": [1, 9], "ranges": [[100, 2_000_000]]}),
         ("PUT", "/flags/both", {"text": "seen & flag:letter | seen"}),
         ("DELETE", "/users/2", None),
+        ("DELETE", "/events/texts", None),
+        ("DELETE", "/flags/letter", None),
     ]
     kept = {path: ask(method, stack.distinct + path, body).status for method, path, body in changes}
     assert set(kept.values()) == {200}, kept
@@ -53,7 +55,7 @@ def use(stack: Stack) -> None:
         *((stack.done, f"/tasks/{first}{part}") for part in ("", "/missing", "/failures", "/bitmap")),
         *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log", "/nodes")),
         *((base, path) for base in stack.services().values() for path in ("/metrics", "/health")),
-        *((stack.trigger, page) for page in ("/", "/workers")),
+        *((stack.trigger, page) for page in ("/", "/workers", "/jobs", "/jobs/demo")),
         (stack.distinct, "/distinct"),
         (stack.distinct, "/flags"),
         (stack.distinct, "/flags/both/users"),

@@ -21,10 +21,11 @@ from donebit.store.client import connect
 from donebit.store.store import SERVICE_TIMEOUT, WORKER_TIMEOUT, refuse_unfit
 from tests.faults.test_least_privilege import OF_SENTINEL_GROUP, OF_SENTINELS, USER, allow, refused
 from tests.faults.test_outage import OutageOf, freeze, kill, thaw
-from tests.sentinel_group import DOWN_AFTER, SentinelGroup, sentinel_group
+from tests.sentinel_group import SentinelGroup, sentinel_group
 from tests.servers import running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
-from tests.started import eventually, say
+from tests.started import eventually
+from tests.torture import Healed
 
 FAILOVER_SECONDS = 80.0  # a Sentinel that a busy machine held up for 2 s does nothing for 30 s (TILT)
 
@@ -66,7 +67,7 @@ def is_read(store: Store, task_id: str) -> bool:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("outage", [kill, freeze])
 def test_a_failover_under_load_loses_no_step(
-    watched: tuple[Stack, SentinelGroup], tmp_path: Path, outage: OutageOf
+    watched: tuple[Stack, SentinelGroup], tmp_path: Path, outage: OutageOf, healed: Healed
 ) -> None:
     stack, found = watched
     runs = tmp_path / "runs"
@@ -95,8 +96,7 @@ def test_a_failover_under_load_loses_no_step(
     thaw(stack.server)
     stack.await_told(task_id, swept=True)
 
-    figure = f"no write for {seconds:.1f} s after {outage.__name__}"
-    say(f"Sentinel failover: {figure}; down-after {DOWN_AFTER.total_seconds():.0f} s")
+    healed(seconds)
     assert statuses <= {200, 503}
     assert found.master_port() == found.second.port
     assert {int(one.name) for one in runs.iterdir()} == set(range(600))
