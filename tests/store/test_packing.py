@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.store.packing import PackedCommand, call_on, packed
+from donebit.store.packing import Command, PackedCommand, call_on, packed
 
 
 @pytest.mark.parametrize("begin", ["seen:{0}:e:", "seen:{0}:\N{SNOWMAN}:"])
@@ -12,7 +12,7 @@ from donebit.store.packing import PackedCommand, call_on, packed
 def test_a_call_on_keys_of_one_length_is_sent_like_any_other(begin: str, ends: list[str]) -> None:
     sent = call_on("digest", begin, ends, 7)
 
-    plain: tuple[str | int, ...] = ("EVALSHA", "digest", len(ends), *(begin + end for end in ends), 7)
+    plain: Command = ("EVALSHA", "digest", len(ends), *(begin + end for end in ends), 7)
     assert isinstance(sent, PackedCommand)
     assert (packed(sent), sent.key) == (packed(plain), begin + ends[0])
 
