@@ -10,8 +10,8 @@ for name in PYTHON_IMAGE REDIS_IMAGE RABBITMQ_IMAGE; do
   image=$(sed -n "s/^$name=//p" "$file")
   case $image in '' | *@*) continue ;; esac
   "$tool" image inspect "$image" >/dev/null 2>&1 || "$tool" pull --quiet "$image" >/dev/null
-  # It may have come from several registries. Docker leaves docker.io/library out of names, podman does not.
-  repository=$(printf '%s' "$image" | sed 's#:[^/:]*$##; s#^docker\.io/##; s#^library/##')
+  # It may have several names. Docker leaves the usual registry, and its folder library, out of them; podman does not.
+  repository=$(printf '%s' "$image" | sed 's#:[^/:]*$##; s#^[^/]*[.:][^/]*/##; s#^library/##')
   digest=$("$tool" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" |
     sed -n "\\#^\\(.*/\\)\\{0,1\\}$repository@#s/.*@//p" | head -n 1)
   if [ -z "$digest" ]; then

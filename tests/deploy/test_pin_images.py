@@ -47,12 +47,12 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_each_image_gets_the_digest_of_its_own_name(machine: Machine) -> None:
-    machine.has("python:3.13-slim", f"docker.io/library/python@{ONE}")
+    machine.has("python:3.13-slim", f"registry.example/library/python@{ONE}")
     machine.has("host:5000/a/valkey:9", f"valkey/valkey@{ONE}", f"host:5000/a/valkey@{OTHER}")
-    machine.has("docker.io/rabbitmq:4", f"rabbitmq@{OTHER}", at="registry")
+    machine.has("registry.example/rabbitmq:4", f"rabbitmq@{OTHER}", at="registry")
     machine.env.write_text(
         "# PYTHON_IMAGE=no\nPYTHON_IMAGE=python:3.13-slim\nREDIS_IMAGE=host:5000/a/valkey:9\n"
-        "API_TOKEN=python:3.13-slim\nRABBITMQ_IMAGE=docker.io/rabbitmq:4\n"
+        "API_TOKEN=python:3.13-slim\nRABBITMQ_IMAGE=registry.example/rabbitmq:4\n"
     )
 
     said = machine.pin()
@@ -60,7 +60,7 @@ def test_each_image_gets_the_digest_of_its_own_name(machine: Machine) -> None:
     pinned = [
         f"PYTHON_IMAGE=python:3.13-slim@{ONE}",
         f"REDIS_IMAGE=host:5000/a/valkey:9@{OTHER}",
-        f"RABBITMQ_IMAGE=docker.io/rabbitmq:4@{OTHER}",
+        f"RABBITMQ_IMAGE=registry.example/rabbitmq:4@{OTHER}",
     ]
     assert (said.returncode, said.stderr, said.stdout.splitlines()) == (0, "", pinned)
     lines = ["# PYTHON_IMAGE=no", *pinned[:2], "API_TOKEN=python:3.13-slim", pinned[2]]
