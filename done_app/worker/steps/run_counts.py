@@ -1,4 +1,4 @@
-"""What a message with steps came to in numbers, as the worker's main process is told of it."""
+"""What a message with steps came to in numbers, as a process sends it to the worker's main process."""
 
 from __future__ import annotations
 
