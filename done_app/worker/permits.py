@@ -8,10 +8,11 @@ PR_SET_PDEATHSIG).
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -86,13 +87,20 @@ class PermitKeeper:
         self.renewed = {
             (pid, at): self.renewed.get((pid, at), at / 1e9) for pid, at in since.items() if pid in messages
         }
+        for pid, at in list(self.renewed):
+            self.end_lapsed(
+                messages
+            )  # before each, as each may wait for Redis, and longer than one may be lost
+            age = time.monotonic() - self.renewed.get((pid, at), math.inf)
+            if age > RENEW_EVERY.total_seconds() and not self.renew(messages[pid], pid, at):
+                self.end(pid, at, messages[pid])
+
+    def end_lapsed(self, messages: Mapping[int, Message]) -> None:
+        """End each process whose permit has run out without an answer from Redis."""
+        now = time.monotonic()
         for (pid, at), renewed_at in list(self.renewed.items()):
-            now = time.monotonic()
-            is_lost = now - renewed_at > LEASE.total_seconds()
-            if not is_lost and now - renewed_at > RENEW_EVERY.total_seconds():
-                is_lost = not self.renew(messages[pid], pid, at)
-            if is_lost and board.permits_by_pid().get(pid) == at:  # it has not given it up meanwhile
-                self.end(pid, messages[pid])
+            if now - renewed_at > LEASE.total_seconds():
+                self.end(pid, at, messages[pid])
 
     def renew(self, message: Message, pid: int, at: int) -> bool:
         """Renew the permits of a message; False when one is lost."""
@@ -119,8 +127,11 @@ class PermitKeeper:
             self.limits[name] = self.limits_of(task)
         return self.limits[name]
 
-    def end(self, pid: int, message: Message) -> None:
+    def end(self, pid: int, at: int, message: Message) -> None:
         """Kill a process whose permit is lost: another may run in its place. Its message comes again."""
+        self.renewed.pop((pid, at), None)
+        if board.permits_by_pid().get(pid) != at:  # it has given it up meanwhile
+            return
         log.warning(
             "process %d has lost its permit to run steps of task %s: it is ended", pid, message.task_id
         )

@@ -83,12 +83,13 @@ def test_tasks_are_listed_newest_first_and_chosen_by_label_and_state(donebit: Do
     running = donebit("tasks", "--label", name, "--state", "running", "--json")
 
     rows = [line.split() for line in listed.out.splitlines()]
-    assert rows[0] == ["task", "state", "done", "steps", "failed", "job", "label", "created"]
+    assert rows[0] == ["task", "state", "done", "steps", "failed", "job", "label", "created", "finished"]
     assert [row[:5] for row in rows[1:]] == [
         [f"{name}-2", "running", "0%", "4", "0"],
         [f"{name}-1", "cancelled", "0%", "4", "0"],
         [f"{name}-0", "running", "0%", "4", "0"],
     ]
+    assert [line.count(" ago") for line in listed.out.splitlines()[1:]] == [1, 2, 1]
     assert [task["task_id"] for task in running.lines] == [f"{name}-2", f"{name}-0"]
 
 
@@ -214,6 +215,17 @@ def test_a_task_is_run_again_with_another_parameter(donebit: Donebit, name: str)
     assert (again.code, again.out) == (0, f"task {again.out.split()[1]} 4 steps of demo\n")
     assert gone.code == 3
     assert f"the order of task {name}-nobody is gone" in gone.err
+
+
+def test_several_tasks_are_run_again(donebit: Donebit, name: str) -> None:
+    ids = [f"{name}-{number}" for number in range(2)]
+    for task_id in ids:
+        donebit("trigger", "4", "--task-id", task_id)
+
+    said, watched = donebit("rerun", *ids, "--json"), donebit("rerun", *ids, "--watch")
+
+    assert [donebit("show", one["task_id"], "--json").json["rerun_of"] for one in said.lines] == ids
+    assert (watched.code, watched.err) == (2, "error: --watch takes one ID\n")
 
 
 def test_failed_tasks_are_resumed_together_by_their_label(

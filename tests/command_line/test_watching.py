@@ -90,7 +90,12 @@ def test_a_terminal_shows_a_bar_that_moves_and_goes(
     watching = donebit.at_terminal("watch", name, columns=120)
     watching.wait_for("0/400")
 
-    report(services, name, (0, 100))
+    report(services, name, (0, 2))
+    watching.wait_for("2/400")
+    report(services, name, (2, 3))
+    watching.wait_for("3/400")
+    assert "left" not in watching.seen
+    report(services, name, (3, 100))
     watching.wait_for("100/400")
     report(services, name, (100, 300))
     watching.wait_for("300/400")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from donebit import clock
 from donebit.completion import failing, fanout, handing_back, healing, lifecycle, permits, reporting, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
+from donebit.completion.failing import ChosenSteps
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import RunningStep
 from donebit.completion.sweeping import Sweep
@@ -191,7 +193,41 @@ def test_of_a_resumed_task_only_what_it_did_since_is_evidence(
     at_first = asked(store, task)
     reporting.report(store, task.id, ranges=[(504, 510)])
 
-    assert (at_first.time_left, asked(store, task).time_left) == (None, timedelta(seconds=245))
+    assert (at_first.time_left, asked(store, task).time_left) == (None, timedelta(seconds=490))
+
+
+@pytest.mark.parametrize("change", [lifecycle.pause, lifecycle.cancel])
+def test_the_speed_after_a_resume_is_that_since_then(
+    store: Store, hand_moved_clock: HandMovedClock, change: Callable[[Store, str], Task]
+) -> None:
+    task = fanned_out(store, 100)
+    reporting.report(store, task.id, ranges=[(0, 40)])
+    hand_moved_clock.forward(seconds=60)
+    change(store, task.id)
+    fanout.fan_out(store, resuming.resume(store, task.id, TTLS), lambda *_: None)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(40, 50)])
+    found = asked(store, task)
+    resuming.extend(store, task.id, resuming.Extension(200), max_steps=200)
+    extended = asked(store, task)
+
+    assert (found.steps_per_second, found.time_left) == (2, timedelta(seconds=25))
+    assert (extended.steps_per_second, extended.time_left) == (2, timedelta(seconds=75))
+
+
+def test_the_speed_after_a_retry_is_that_since_then(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = fanned_out(store, 100)
+    reporting.report(store, task.id, ranges=[(0, 40)])
+    for step in range(40, 100):
+        failing.fail(store, task.id, step, "boom")
+    hand_moved_clock.forward(seconds=60)
+    resuming.retry(store, task.id, ChosenSteps(ranges=[(40, 60)]), TTLS)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(40, 50)])
+
+    found = asked(store, task)
+
+    assert (found.steps_per_second, found.time_left) == (2, timedelta(seconds=5))
 
 
 def test_many_sweeps_at_once_are_one_look(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -279,8 +315,9 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     resuming.resume(store, task.id, TTLS)
     resumed = now(store, task)
 
-    assert extended.samples == ()
-    assert (resumed.samples, resumed.messages, resumed.failed_attempts) == ((), 0, 0)
+    assert [one.missing_steps for one in extended.samples] == [3]  # as if it had always had three steps
+    assert (resumed.messages, resumed.failed_attempts) == (0, 0)
+    assert [one.missing_steps for one in resumed.samples] == [3]  # as it was resumed
 
 
 def test_a_task_whose_steps_find_no_permit_waits_for_its_limit(

@@ -2,6 +2,7 @@
 
 const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const NAMED = ", which is ";
+const OF_A_BAR = /(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) UTC/; // in the text of a bar of a chart
 
 /** Name a moment in the reader's time zone and in UTC. */
 function bothTimes(iso) {
@@ -10,11 +11,21 @@ function bothTimes(iso) {
   return `${LOCAL.format(moment)}${NAMED}${utc} UTC`;
 }
 
-function show(event) {
-  const time = event.target.closest?.("time[datetime]");
+function showTime(time) {
   if (!time || time.title.includes(NAMED) || Number.isNaN(Date.parse(time.dateTime))) return;
   const more = time.dataset.more ? `, ${time.dataset.more}` : "";
   time.title = bothTimes(time.dateTime) + more;
+}
+
+function showBar(title) {
+  const [utc, day, time] = title?.textContent.match(OF_A_BAR) ?? [];
+  if (!utc || title.textContent.includes(NAMED)) return;
+  title.textContent = title.textContent.replace(utc, bothTimes(`${day}T${time}Z`));
+}
+
+function show({ target }) {
+  showTime(target.closest?.("time[datetime]"));
+  showBar(target.closest?.(".chart g")?.querySelector("title"));
 }
 
 document.addEventListener("pointerover", show);

@@ -1,4 +1,4 @@
-"""The numbers of one message with steps, as a pool process sends them to the main process of its worker."""
+"""What a message with steps came to in numbers, as a process sends it to the worker's main process."""
 
 from __future__ import annotations
 

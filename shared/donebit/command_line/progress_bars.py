@@ -19,6 +19,7 @@ from rich.text import Text
 from donebit.formatting import number
 
 NARROW, WIDE = 50, 80  # columns of the terminal
+EVIDENCE = 100  # a part in so many must be done before the time left is said: the first steps say little
 
 
 class RateColumn(ProgressColumn):
@@ -34,10 +35,11 @@ class RateColumn(ProgressColumn):
 
 
 class TimeLeftColumn(TimeRemainingColumn):
-    """The time left, with the word left."""
+    """The time left, with the word left, once enough is done to say it."""
 
     def render(self, task: Task) -> Text:
-        return Text("") if task.finished else Text.assemble(super().render(task), " left")
+        is_early = task.total is None or task.completed * EVIDENCE < task.total
+        return Text("") if task.finished or is_early else Text.assemble(super().render(task), " left")
 
 
 def bar(

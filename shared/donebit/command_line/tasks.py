@@ -23,7 +23,7 @@ from donebit.utf8 import one_line
 LARGEST_PAGE = 500
 FIRST_RANGES = 10  # that done_app lists in a task's answer
 FAILURES_SHOWN, FAILURES_DRAWN = 5, 10_000
-NARROW = ((28, 2), (44, 3), (70, 5))  # below so many characters only so many columns
+NARROW = ((28, 2), (44, 3), (70, 5), (96, 8))  # below so many characters only so many columns
 
 TASKS_EXAMPLES = examples(
     "donebit tasks",
@@ -36,7 +36,8 @@ TASKS_EXAMPLES = examples(
 
 
 FILTERS = ("state", "label", "job", "prefix", "error", "from", "to")
-COLUMNS = ("task", "state", "done", "steps", "failed", "job", "label", "created")  # what matters most first
+# What matters most first.
+COLUMNS = ("task", "state", "done", "steps", "failed", "job", "label", "created", "finished")
 NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 
 
@@ -96,6 +97,7 @@ def row(task: Answer) -> list[Text]:
         name(task["job"] or ""),
         name(task["label"] or ""),
         Text(ago(task["created_at"])),
+        Text(ago(task["ended_at"]) if task["ended_at"] else ""),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from donebit.command_line.changes import IDS
 from donebit.command_line.exit_codes import OperationFailed, UsageError
 from donebit.command_line.items import start_with_items
 from donebit.command_line.options import as_json, examples, in_session, retry_for
@@ -140,9 +141,13 @@ def start(session: Session, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @click.command(
-    epilog=examples("donebit rerun 9f2c41d07a3b --watch", "donebit rerun 9f2c41d07a3b --param folder=/new")
+    epilog=examples(
+        "donebit rerun 9f2c41d07a3b --watch",
+        "donebit rerun 9f2c41d07a3b b2ee6881a154",
+        "donebit rerun 9f2c41d07a3b --param folder=/new",
+    )
 )
-@click.argument("task_id", metavar="ID")
+@IDS
 @click.option(
     "--param", "params", type=Param(), multiple=True, help="A parameter to change; may be repeated."
 )
@@ -155,18 +160,21 @@ def rerun(
     session: Session,
     /,
     *,
-    task_id: str,
+    task_ids: tuple[str, ...],
     params: tuple[tuple[str, Any], ...],
     label: str | None,
     watched: bool,
     retry_for: float,
     as_json: bool,
 ) -> None:
-    """Start a new task with the order of an old one, while the old one is kept."""
+    """Start a new task with the order of an old one, while the old one is kept; of each ID given."""
+    if watched and len(task_ids) > 1:
+        raise UsageError("--watch takes one ID")
     given = {"params": params_of(params), "label": label}
     body = {name: value for name, value in given.items() if value}
-    started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
-    follow(session, started, retry_for, watched=watched, as_json=as_json)
+    for task_id in task_ids:
+        started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
+        follow(session, started, retry_for, watched=watched, as_json=as_json)
 
 
 @click.command(

@@ -208,10 +208,11 @@ def _waiting_by_queue(seen: Observations) -> Waiting:
 
 
 def steps_per_second(task: Task, now: datetime) -> float | None:
-    """The rate since the sweep's last check but one, or the fan-out; None when it is too early to say."""
-    samples = task.samples
-    if len(samples) < 2 and task.run == 1 and task.dispatched_at is not None:
-        samples = (ProgressSample(task.dispatched_at, task.count), *samples)
+    """The rate since the sweep's last check but one, a resume or the fan-out; None when it is too early."""
+    samples, begun = task.samples, task.dispatched_at
+    resumed = bool(samples and begun and samples[0].at <= begun)  # which is a sample, and before the fan-out
+    if len(samples) < 2 and task.run == 1 and begun is not None and not resumed:
+        samples = (ProgressSample(begun, task.count), *samples)
     if not samples or now - samples[0].at < MIN_SAMPLE_TIME:
         return None
     return max(0, samples[0].missing_steps - task.missing_steps) / (now - samples[0].at).total_seconds()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from billiard.process import current_process
@@ -10,10 +12,12 @@ from redis import Redis
 
 from done_app.worker import leases, permits
 from done_app.worker.steps.position import PositionBoard
+from donebit.completion import leases as completion_leases
 from donebit.completion import lifecycle
 from donebit.completion import permits as completion_permits
-from donebit.completion.leases import Holder
+from donebit.completion.leases import LEASE, Holder
 from donebit.completion.permits import Limit
+from donebit.errors import StoreUnavailable
 from donebit.store import Store, keys
 from tests.completion.arranged import start
 
@@ -46,6 +50,46 @@ def test_a_killed_process_is_forgotten_before_its_number_is_anothers(
     permits.PermitKeeper(store, lambda _: []).look()
 
     assert list(permits.killed) == [8]
+
+
+class Clock:
+    """A clock that stands still but for what waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_many_processes_that_lose_their_permits_are_each_ended_in_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, ended = Clock(), dict[int, float]()
+    # Each takes its permit half a second after the one before, as long as an answer is waited for.
+    since = {pid: int((clock.now + pid / 2) * 1e9) for pid in range(1, 9)}
+    messages = [
+        leases.Message("a", "", careful=False, holder=Holder(str(pid), "here:7", pid)) for pid in since
+    ]
+
+    def wait(*_: object, **__: object) -> None:
+        clock.now += 0.5
+        raise StoreUnavailable("it does not answer")
+
+    monkeypatch.setattr(permits, "time", clock)
+    monkeypatch.setattr(permits, "board", SimpleNamespace(permits_by_pid=lambda: since))
+    monkeypatch.setattr(permits, "messages_in_progress", lambda: messages)
+    monkeypatch.setattr(completion_leases, "find_task", wait)
+    monkeypatch.setattr(os, "kill", lambda pid, _: ended.setdefault(pid, clock.now))
+    keeper = permits.PermitKeeper(store, lambda _: [])
+    clock.now += 4.2  # then the first are about to lose theirs
+
+    while len(ended) < len(since):
+        keeper.look()
+        clock.now += permits.LOOK_EVERY_SECONDS
+
+    lost_at = {pid: at / 1e9 + LEASE.total_seconds() for pid, at in since.items()}
+    assert max(ended[pid] - lost_at[pid] for pid in since) <= 1
 
 
 def runs_out(client: Redis, holder: Holder) -> float:

@@ -1,4 +1,5 @@
 -- append_items: give a running task more steps, each with an item.
+-- needs: add_to_looks
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the task's items (stream)
 -- KEYS[4] optional: where to keep the answer
 -- ARGV[1] the caller's token   ARGV[2] the count that the task must have, '' for any   ARGV[3] the largest count
@@ -35,7 +36,7 @@ if more > 0 then
   redis.call('SETBIT', KEYS[1], first, 1)
   redis.call('SETBIT', KEYS[1], before, 0)
   redis.call('HSET', KEYS[2], 'count', first, 'left', r[3] + more, 'items_bytes', string.format('%.0f', bytes))
-  redis.call('HDEL', KEYS[2], 'seen_at', 'seen_left', 'before_at', 'before_left') -- of another number of steps
+  add_to_looks({KEYS[2]}, {more})
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[2]))
 end
 if KEYS[4] then redis.call('SET', KEYS[4], cjson.encode({'ok', r[2], r[4], ARGV[1]}), 'EX', 3600) end

@@ -1,4 +1,5 @@
 -- extend_task: move the end marker of a running task, so that it has more steps.
+-- needs: add_to_looks
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] optional: where to keep the answer
 -- ARGV[1] the new count, '' where steps are added   ARGV[2] how many are added   ARGV[3] the largest count
 -- ARGV[4] the count that it must have, '' for any   ARGV[5] the caller's token
@@ -25,6 +26,6 @@ if count > tonumber(ARGV[3]) then return {'most', r[2]} end
 redis.call('SETBIT', KEYS[1], count, 1)
 redis.call('SETBIT', KEYS[1], r[2], 0)
 redis.call('HSET', KEYS[2], 'count', count, 'left', r[3] + more)
-redis.call('HDEL', KEYS[2], 'seen_at', 'seen_left', 'before_at', 'before_left') -- of another number of steps
+add_to_looks({KEYS[2]}, {more})
 if KEYS[3] then redis.call('SET', KEYS[3], cjson.encode({'ok', r[2], r[4], ARGV[5]}), 'EX', 3600) end
 return {'ok', r[2]}

@@ -46,10 +46,10 @@ local left = r[2] - failed - redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
 if r[1] == 'failed' then
   begin_run({KEYS[2]}, ARGV)
 else
-  redis.call('HDEL', KEYS[2], 'heals', 'probed_at', 'stalled_at', 'quiet_until', 'seen_at', 'seen_left', 'before_at',
-    'before_left')
+  redis.call('HDEL', KEYS[2], 'heals', 'probed_at', 'stalled_at', 'quiet_until', 'before_at', 'before_left')
 end
-redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', failed, 'last_progress_at', ARGV[1], 'renew_at', 0)
+redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', failed, 'last_progress_at', ARGV[1], 'renew_at', 0,
+  'seen_at', ARGV[1], 'seen_left', left)
 for i = 1, 9 do redis.call('PEXPIRE', KEYS[i], r[3]) end
 if KEYS[10] then
   redis.call('SET', KEYS[10], cjson.encode({1, r[1], chosen, r[4], ARGV[2]}), 'EX', 3600)
