@@ -119,6 +119,14 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
         Job.from_function(job("unreadable")(unreadable))
 
 
+@pytest.mark.parametrize("field", ["step_timeout", "backoff"])
+def test_a_number_for_a_duration_is_refused_in_a_sentence(field: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"^job resize: {field} is 30; it must be a timedelta, such"
+    ):
+        job("resize", **{field: 30})  # type: ignore[arg-type]  # as users without a type checker write it
+
+
 @pytest.mark.parametrize(
     "durations", [{"step_timeout": timedelta(0)}, {"step_timeout": timedelta(-1)}, {"backoff": timedelta(-1)}]
 )

@@ -84,6 +84,12 @@ def _checked(options: JobOptions) -> JobOptions:
             f"job {name}: max_attempts is {policy.max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
         )
     timeout, most = options.step_timeout, options.max_concurrency
+    durations: dict[str, object] = {"backoff": policy.backoff, "step_timeout": timeout}
+    for field, given in durations.items():
+        if not isinstance(given, timedelta | None):
+            raise ConfigurationError(
+                f"job {name}: {field} is {given!r}; it must be a timedelta, such as timedelta(seconds=30)"
+            )
     if policy.backoff < timedelta(0) or (timeout is not None and timeout <= timedelta(0)):
         raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
     if most is not None and most < 1:
