@@ -56,6 +56,31 @@ def forks() -> Forks:
     return forks_with(OF_PROGRAMS)
 
 
+PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+
+ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+request = {{"arguments": ["{module}", *sys.argv[1:]], "folder": os.getcwd(), "environment": dict(os.environ)}}
+requests = socket.socket(fileno={requests})
+socket.send_fds(requests, [json.dumps(request).encode()], [0, 1, 2, theirs.fileno()])
+theirs.close()
+ours.recv(64)  # it has begun
+sys.exit(int(ours.recv(64)))
+"""
+
+
+def write_program(file: Path, module: str) -> int:
+    """Write a program for a shell that runs a module as start_module does.
+
+    Returns:
+        The descriptor that the shell has to inherit.
+    """
+    requests = forks()._requests.fileno()
+    file.write_text(PROGRAM.format(python=sys.executable, module=module, requests=requests))
+    file.chmod(0o755)
+    return requests
+
+
 def start_module(
     module: str,
     arguments: Sequence[str],

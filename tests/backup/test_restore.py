@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,25 +30,9 @@ from tests.activity.arranged import record
 from tests.backup.arranged import REPOSITORY, fill_every_kind, held, restore, run, store_of, take
 from tests.clusters import Cluster
 from tests.conftest import everything, wrong_keys
+from tests.forked import run_module
 from tests.servers import RunningServer
 
-KILL = """
-import os, signal, sys
-from pathlib import Path
-from donebit.backup.restoring import open_backup, restore_backup
-from donebit.store import Store, key_writing
-
-key_writing.COMMANDS_A_TRIP, left, flush = 100, [int(sys.argv[3])], key_writing.KeyWriter.flush
-
-def killed(writer):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return flush(writer)
-
-key_writing.KeyWriter.flush = killed
-restore_backup(Store.at(sys.argv[1]), open_backup(Path(sys.argv[2])))
-"""
 Damage = Callable[[Path], object]
 
 
@@ -256,9 +239,8 @@ def test_a_damaged_backup_is_one_sentence_and_changes_nothing(
 
 @pytest.mark.parametrize("after", [1, 2, 8, 16])
 def test_a_killed_restore_is_completed_by_the_next(after: int, backup: Path, empty: RunningServer) -> None:
-    command = (sys.executable, "-c", KILL, empty.url, str(backup), str(after))
-    killed = subprocess.run(command, cwd=REPOSITORY, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = run_module("tests.backup.killed", [empty.url, backup, after], REPOSITORY, os.environ)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     with pytest.raises(ConfigurationError, match="run the same `donebit restore` again"):
         refuse_unfit(store_of(empty))
 

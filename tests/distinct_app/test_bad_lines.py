@@ -42,8 +42,8 @@ SENT_AS = {
 MIXED = "\n".join("" if n == 3 else BAD_OF_EVENT.get(n, (f'{{"user": {n}}}', ""))[0] for n in range(1, 14))
 
 
-def test_every_bad_line_is_named_as_it_was_sent(real_store: Store, real_client: Redis) -> None:
-    problem = problem_of(Services(real_store).distinct.post("/events/e", data=MIXED, **LINES))
+def test_every_bad_line_is_named_as_it_was_sent(store: Store, real_client: Redis) -> None:
+    problem = problem_of(Services(store).distinct.post("/events/e", data=MIXED, **LINES))
 
     assert [error["field"] for error in problem["errors"]] == [f"line {number}" for number in BAD_OF_EVENT]
     for error, (number, (_, why)) in zip(problem["errors"], BAD_OF_EVENT.items(), strict=True):
@@ -102,8 +102,8 @@ def test_twenty_bad_lines_are_named_and_all_are_counted(store: Store, bad: str) 
     assert [line["line"] for line in made["bad_lines"]] == first
 
 
-def test_a_body_of_bad_lines_alone_records_nothing(real_store: Store, real_client: Redis) -> None:
-    distinct = Services(real_store).distinct
+def test_a_body_of_bad_lines_alone_records_nothing(store: Store, real_client: Redis) -> None:
+    distinct = Services(store).distinct
 
     one = body_of(distinct.post("/events/e?skip_bad=1", data='{"user": null}\n', **LINES))
     many = body_of(distinct.post("/visits?skip_bad=1", data="{}\n", **LINES))
@@ -190,14 +190,14 @@ def test_a_bad_time_of_the_query_is_no_fault_of_lines(store: Store, at: str, pat
 
 @pytest.mark.parametrize(("number", "round_trips"), [(2, 2), (1000, 2), (1001, 0)])
 def test_events_of_lines_are_counted_before_they_are_read_together(
-    real_store: Store, monkeypatch: pytest.MonkeyPatch, number: int, round_trips: int
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int, round_trips: int
 ) -> None:
     asked = Counter[str]()
     for name in ("about", "about_each"):
         monkeypatch.setattr(VisitStore, name, counted(asked, VisitStore, name))
     body = "\n".join(f'{{"event": "e{place}", "user": 1}}' for place in range(number))
 
-    answer = Services(real_store).distinct.post("/visits", data=body, **LINES)
+    answer = Services(store).distinct.post("/visits", data=body, **LINES)
 
     assert answer.status_code == (200 if round_trips else 422)
     assert asked.total() == round_trips

@@ -79,8 +79,8 @@ def test_what_an_import_would_take_is_told_and_nothing_recorded(store: Store) ->
     assert body_of(distinct.get("/events"))["events"] == []
 
 
-def test_memory_is_told_in_all_and_by_period(real_store: Store) -> None:
-    distinct = Services(real_store).distinct
+def test_memory_is_told_in_all_and_by_period(store: Store) -> None:
+    distinct = Services(store).distinct
     distinct.post("/events/a", json={"users": [1, 2]})
 
     said = body_of(distinct.get("/events/a/memory"))
@@ -175,11 +175,11 @@ def test_a_text_of_digits_above_the_largest_integer_is_erased(store: Store) -> N
     ],
 )
 def test_half_a_character_is_no_user_and_writes_nothing(
-    real_store: Store, real_client: Redis, method: str, path: str
+    store: Store, real_client: Redis, method: str, path: str
 ) -> None:
     body = '"a"\n"\\ud800"\n'
 
-    problem = problem_of(Services(real_store).distinct.open(path, method=method, data=body), 422)
+    problem = problem_of(Services(store).distinct.open(path, method=method, data=body), 422)
 
     assert "user '\\ud800' is no text of Unicode characters" in problem["detail"]
     assert everything(real_client) == {}

@@ -94,8 +94,8 @@ def test_more_than_may_be_are_left_to_the_usual_way() -> None:
     assert split(text_of(",".join(map(str, LONG))), "users", len(LONG)) is not None
 
 
-def test_a_long_list_is_recorded_as_a_short_one_is(real_store: Store) -> None:
-    distinct = Services(real_store).distinct
+def test_a_long_list_is_recorded_as_a_short_one_is(store: Store) -> None:
+    distinct = Services(store).distinct
     users = [*range(0, 40_000, 2), LARGEST_ID, 2]
 
     long = body_of(distinct.post("/events/long", json={"users": users}))
@@ -116,8 +116,8 @@ def test_a_long_list_is_recorded_as_a_short_one_is(real_store: Store) -> None:
         (text_of(",".join(map(str, [*LONG, "true"]))), "users"),
     ],
 )
-def test_a_long_body_is_refused_as_a_short_one_is(real_store: Store, body: bytes, said: str) -> None:
-    distinct = Services(real_store).distinct
+def test_a_long_body_is_refused_as_a_short_one_is(store: Store, body: bytes, said: str) -> None:
+    distinct = Services(store).distinct
 
     long = problem_of(distinct.post("/events/e", data=body, content_type="application/json"))
 

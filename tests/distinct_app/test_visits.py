@@ -214,9 +214,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("url", "sent", "why"), REFUSED)
 def test_a_refused_request_changes_nothing(
-    real_store: Store, real_client: Redis, url: str, sent: dict[str, Any], why: str
+    store: Store, real_client: Redis, url: str, sent: dict[str, Any], why: str
 ) -> None:
-    distinct = Services(real_store, max_segments=1).distinct
+    distinct = Services(store, max_segments=1).distinct
     distinct.post("/events/e", json={"users": [1]})
     distinct.post("/events/m", json={"users": [LARGEST_ID], "ids": "mapped"})
     before = everything(real_client)
@@ -245,9 +245,9 @@ def test_a_batch_refused_for_its_segments_has_numbered_nobody(
 
 
 def test_lines_and_users_and_groups_of_one_request_are_limited(
-    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+    store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distinct = Services(real_store).distinct
+    distinct = Services(store).distinct
     monkeypatch.setattr(line_reading, "MOST_USERS", 2)
     monkeypatch.setattr(batching, "MOST_GROUPS", 1)
 
@@ -259,10 +259,10 @@ def test_lines_and_users_and_groups_of_one_request_are_limited(
     assert everything(real_client) == {}
 
 
-def test_the_users_of_all_visits_together_are_limited(real_store: Store, real_client: Redis) -> None:
+def test_the_users_of_all_visits_together_are_limited(store: Store, real_client: Redis) -> None:
     half = {"event": "e", "users": [1] * (MOST_USERS // 2 + 1)}
 
-    problem = problem_of(Services(real_store).distinct.post("/visits", json={"visits": [half, half]}))
+    problem = problem_of(Services(store).distinct.post("/visits", json={"visits": [half, half]}))
 
     assert "name 1000002 users; at most 1000000 in one request" in problem["detail"]
     assert everything(real_client) == {}

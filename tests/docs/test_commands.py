@@ -15,6 +15,7 @@ from donebit.config import Settings
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.key_names import Keys
 from tests.docs.examples import blocks, examples, files
+from tests.forked import write_program
 from tests.ports import named_ports
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
@@ -65,7 +66,7 @@ class House:
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         python.chmod(0o755)
-        python.with_name("donebit").symlink_to(Path(sys.executable).with_name("donebit"))
+        self._inherited = write_program(python.with_name("donebit"), "donebit.command_line")
         for document in DOCUMENTS:
             for name, body in files(document).items():
                 (folder / name).write_text(self.at_its_ports(body))
@@ -89,6 +90,7 @@ class House:
             ["bash", "-c", command],
             cwd=self.folder,
             env=os.environ | self.ports | found,
+            pass_fds=[self._inherited],
             capture_output=True,
             text=True,
             timeout=60,

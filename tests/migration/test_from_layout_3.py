@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -26,27 +25,12 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.store import refuse_unfit
 from tests.activity.arranged import UTC_CALENDAR, site_on
 from tests.conftest import SERVERS, everything, wrong_keys
+from tests.forked import run_module
 from tests.migration.old_store import WRITTEN, WRITTEN_AT, load_old_store
 from tests.servers import RunningServer
+from tests.started import REPOSITORY
 
 TASKS = 205
-# Killed after so many pages of ten keys; the pages after the last are those that mark an older store.
-KILL = """
-import os, signal, sys
-from donebit.migration.run import migrate
-from donebit.store import Store, moving
-
-moving.KEYS_A_PAGE, left, rename = 10, [int(sys.argv[2])], moving.KeyMover.rename
-
-def killed(mover, pairs):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rename(mover, pairs)
-
-moving.KeyMover.rename = killed
-migrate(Store.at(sys.argv[1]), force=True)
-"""
 
 
 @pytest.fixture(params=[name for name in SERVERS if name != "fakeredis"])
@@ -206,10 +190,11 @@ def test_a_second_migration_finds_nothing_to_do(moved: Store, server: RunningSer
     assert everything(server.client) == before
 
 
+# Killed after so many pages of ten keys; the pages after the last are those that mark an older store.
 @pytest.mark.parametrize("pages", [1, 2, 20, 40, 55, 59])
 def test_killed_half_way_it_goes_on_with_the_rest(server: RunningServer, pages: int) -> None:
-    command = [sys.executable, "-c", KILL, server.url, str(pages)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    killed = run_module("tests.migration.killed", [server.url, pages], REPOSITORY, os.environ)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     with pytest.raises(ConfigurationError, match="donebit migrate"):
         refuse_unfit(Store.on(server.client))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+
 import pytest
 
 from donebit.store import Store
+from donebit.store.client import connect
 from tests.conftest import everything
-from tests.servers import RunningServer
-from tests.store.conftest import StoreOn
+from tests.servers import LASTING, RunningServer, running, valkey_binary
 from tests.web.services import Services
 
 ANSWERED = ["/events/e/count?period=all", "/events/e/users/7?period=all", "/flags/f/count", "/distinct"]
@@ -15,16 +18,28 @@ ANSWERED = ["/events/e/count?period=all", "/events/e/users/7?period=all", "/flag
 REFUSED = ["/events/e/retention", "/events/e/lifecycle", "/flags/f/missing?event=e"]
 
 
+@pytest.fixture(scope="module")
+def full_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path_factory.mktemp("full"), LASTING) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting(full_server: RunningServer) -> Iterator[Services]:
+    with connect(full_server.url, connections=8, timeout=timedelta(seconds=5)) as client:
+        yield Services(Store.on(client))
+
+
 @pytest.fixture
-def services(own_server: RunningServer, store_on: StoreOn) -> Services:
+def services(full_server: RunningServer, lasting: Services) -> Services:
     """The services over a server that has some activity and a task, and is full since."""
-    store: Store = store_on(own_server)
-    services = Services(store)
-    services.distinct.post("/events/e", json={"users": [7, 8]})
-    services.distinct.put("/flags/f/users", json={"users": [7]})
-    services.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
-    own_server.client.config_set("maxmemory", 1)
-    return services
+    full_server.client.config_set("maxmemory", 0)
+    full_server.client.flushall()
+    lasting.distinct.post("/events/e", json={"users": [7, 8]})
+    lasting.distinct.put("/flags/f/users", json={"users": [7]})
+    lasting.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
+    full_server.client.config_set("maxmemory", 1)
+    return lasting
 
 
 @pytest.mark.parametrize(
@@ -36,15 +51,15 @@ def services(own_server: RunningServer, store_on: StoreOn) -> Services:
     ],
 )
 def test_a_task_is_refused_whole(
-    services: Services, own_server: RunningServer, body: dict[str, object]
+    services: Services, full_server: RunningServer, body: dict[str, object]
 ) -> None:
-    before = everything(own_server.client)
+    before = everything(full_server.client)
 
     answer = services.trigger.post("/tasks", json=body)
 
     assert answer.status_code == 503, answer.text
     assert "Retry-After" in answer.headers
-    assert everything(own_server.client) == before
+    assert everything(full_server.client) == before
 
 
 @pytest.mark.parametrize(
@@ -56,14 +71,14 @@ def test_a_task_is_refused_whole(
     ],
 )
 def test_a_report_is_refused_whole(
-    services: Services, own_server: RunningServer, method: str, path: str, body: object
+    services: Services, full_server: RunningServer, method: str, path: str, body: object
 ) -> None:
-    before = everything(own_server.client)
+    before = everything(full_server.client)
 
     answer = services.done.open(path, method=method, json=body)
 
     assert answer.status_code == 503, answer.text
-    assert everything(own_server.client) == before
+    assert everything(full_server.client) == before
 
 
 @pytest.mark.parametrize(

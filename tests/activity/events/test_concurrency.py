@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 import threading
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,10 +25,10 @@ from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
-from tests.activity.events.visitor import BATCHES, EVENTS, batch_of, user_of
+from tests.activity.events.visitor import BATCHES, EVENTS, batch_of, user_of, visit_all
 from tests.clustered import in_one_piece
+from tests.forked import forking_context
 from tests.servers import running, valkey_binary
-from tests.started import REPOSITORY
 
 PROCESSES = 8
 
@@ -50,13 +47,8 @@ def users_of(seed: int) -> dict[str, set[int]]:
 def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
     real_url: str, real_store: Store
 ) -> None:
-    command = [sys.executable, "-m", "tests.activity.events.visitor", real_url]
-
-    visitors = [
-        subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-        for seed in range(PROCESSES)
-    ]
-    told = [json.loads(visitor.communicate(timeout=100)[0]) for visitor in visitors]
+    with ProcessPoolExecutor(PROCESSES, forking_context()) as pool:
+        told = list(pool.map(visit_all, [real_url] * PROCESSES, range(PROCESSES), timeout=100))
 
     visited = [users_of(seed) for seed in range(PROCESSES)]
     for event in ("seen", *EVENTS):

@@ -1,13 +1,8 @@
-"""One of many processes that record the same visits: `python -m tests.activity.events.visitor URL SEED`.
-
-Prints how many users it was told were new, by event.
-"""
+"""One of many processes that record the same visits."""
 
 from __future__ import annotations
 
-import json
 import random
-import sys
 from collections import Counter
 
 from donebit.activity.events import ingest
@@ -41,16 +36,13 @@ def visit(store: Store, dice: random.Random) -> Counter[str]:
     return Counter({event: one.fresh_ever for (event, _), one in made.items()})
 
 
-def main(url: str, seed: str) -> None:
-    dice, fresh = random.Random(int(seed)), Counter[str]()
+def visit_all(url: str, seed: int) -> Counter[str]:
+    """Record a process's visits; how many users it was told were new, by event."""
+    dice, fresh = random.Random(seed), Counter[str]()
     with connect(url, connections=4, timeout=WORKER_TIMEOUT) as client:
         store = Store.on(client)
         for number in range(BATCHES):
             users = batch_of(dice, number)
             fresh["seen"] += (record_packed if number % 3 else record)(store, users).fresh_ever
             fresh += visit(store, dice)
-    sys.stdout.write(json.dumps(fresh))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return fresh
