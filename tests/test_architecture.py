@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def place(file: Path) -> str:
     return file.relative_to(REPOSITORY).as_posix()
 
 
+@cache
 def imports(file: Path) -> set[str]:
     """Every module, and every name taken out of one, dotted."""
     found: set[str] = set()
