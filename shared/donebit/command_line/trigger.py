@@ -167,7 +167,7 @@ def rerun(
     retry_for: float,
     as_json: bool,
 ) -> None:
-    """Start a new task with the order of an old one, while the old one is kept; of each ID given."""
+    """Start a new task with the order of each old one, while it is kept."""
     if watched and len(task_ids) > 1:
         raise UsageError("--watch takes one ID")
     given = {"params": params_of(params), "label": label}
