@@ -44,7 +44,7 @@ coverage: ## how much of completion, activity and store their own tests run, wit
 	@$(COVERED)/activity/*' --fail-under 96
 	@$(COVERED)/store/*' --fail-under 91
 
-test-cluster: ## the tests of completion and activity on a real cluster of three primaries: some 15 minutes
+test-cluster: ## the tests of completion and activity on a real cluster of three primaries: some two minutes
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 2 --cluster tests/completion tests/activity $(PYTEST_ARGS)
 

@@ -39,7 +39,8 @@ class Model:
         """(newly done, completed)."""
         if self.state is not State.DONE:
             self.results |= {step: value for step, value in found.items() if step not in self.bits}
-        return self.report(set(found), set(), token)
+        in_ranges = {step for step in found if found.keys() & {step - 1, step + 1}}
+        return self.report(found.keys() - in_ranges, in_ranges, token)
 
     def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
         """(newly done, completed)."""

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import chords, failing, lifecycle, reporting
+from donebit.completion import chords, failing, lifecycle, listing, reporting
 from donebit.completion.chords import ChordTasks
+from donebit.completion.listing import Filter
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.store import Store
@@ -391,3 +392,16 @@ def test_a_chord_ends_when_as_many_parts_as_it_has_are_in(
     assert ends == 1
     assert chord.state() is (State.FAILED if any(first.values()) else State.DONE)
     assert len(chord.results()) == len(owners)
+
+
+def test_a_chord_is_found_by_the_error_of_a_failed_part(chord: Chord, store: Store) -> None:
+    chord.start(2)
+    chord.part("a", 0, error="OSError: disk 7 is full")
+
+    def found(error: str) -> list[str]:
+        return [
+            task.id for task in listing.list_tasks(store, Filter(error=error), limit=2, cursor=None).tasks
+        ]
+
+    assert found("oserror: disk 8") == [chord.task_id]
+    assert found("ValueError") == []

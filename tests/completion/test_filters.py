@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from redis import Redis
 
 from donebit import clock
-from donebit.completion import bulk, chords, failing, lifecycle, listing, reporting
+from donebit.completion import bulk, failing, lifecycle, listing, reporting
 from donebit.completion.bulk import Action
-from donebit.completion.chords import ChordTasks
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.store import Store
-from tests.completion.arranged import TTLS, start, start_done
+from tests.completion.arranged import start, start_done
 from tests.completion.conftest import HandMovedClock
 
 
@@ -63,16 +61,6 @@ def test_tasks_are_found_by_the_error_of_a_failed_step(
     assert listed(store, Filter(error="OSERROR: disk")) == ["t-7", "t-1"]
     assert listed(store, Filter(error="valueerror", prefix="t-3")) == ["t-3"]
     assert listed(store, Filter(error="no such error")) == []
-
-
-def test_a_chord_is_found_by_the_error_of_a_failed_part(client: Redis, store: Store) -> None:
-    made = ChordTasks.over(client, store.keys.prefix)
-    made.start({"group": "parts", "body": "total"}, "body", b"", expected=2, ttl=TTLS.open)
-    part = chords.part_of("a", 0, b"A", OSError("disk 7 is full"))
-    made.report("parts", part, chords.new_token(), timedelta(0))
-
-    assert listed(store, Filter(error="oserror: disk 8")) == [chords.task_id_of("parts")]
-    assert listed(store, Filter(error="ValueError")) == []
 
 
 @pytest.mark.usefixtures("few_at_a_time")

@@ -21,6 +21,7 @@ from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.analytics import visited
 from tests.activity.analytics.visited import BORDERS, NOW, Visit, berlin, visit
 from tests.activity.arranged import real_now, record, site_on
+from tests.clustered import in_one_piece
 from tests.conftest import everything
 
 DAY = timedelta(days=1)
@@ -158,6 +159,7 @@ def test_of_nobody_there_are_no_shares(store: Store) -> None:
 
 
 def test_users_of_two_kinds_are_in_no_funnel_together(store: Store, client: Redis) -> None:
+    in_one_piece(store)
     site = site_on(store)
     record(store, [1], "numbers")
     record(store, ["ada"], "texts")
