@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -30,7 +30,7 @@ from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 
-ROUNDS, AT_MOST = 10, 1.03
+PAIRS, ROUNDS, AT_MOST = 3, 10, 1.03
 TASKS = {  # what runs: (how many tasks, steps of each)
     "300,000 no-op steps": (1, 300_000),
     "500 no-op steps, a message and a log line each": (2, 250),
@@ -63,32 +63,52 @@ class Worker:
 
 
 def measure() -> list[Figure]:
-    """Measure both workers at once, each on a server of its own."""
-    with ExitStack() as stack:
-        keeps = stack.enter_context(own_worker("done_app.worker", "info"))
-        silent = stack.enter_context(own_worker("benchmarks.silent_worker", "error"))
-        seconds_at_once([keeps, silent], 1, 10_000)  # warm up
-        return [compare(what, keeps, silent, *tasks) for what, tasks in TASKS.items()]
+    """Measure several pairs of workers, as those of one pair may differ by how they started."""
+    taken = [Taken({}, {}) for _ in TASKS]
+    for first in range(0, PAIRS * ROUNDS, ROUNDS):
+        with pair_of_workers() as workers:
+            for of_one, tasks in zip(taken, TASKS.values(), strict=True):
+                of_one.measure(*workers, range(first, first + ROUNDS), *tasks)
+    return [of_one.figure(what) for what, of_one in zip(TASKS, taken, strict=True)]
 
 
-def compare(what: str, keeps: Worker, silent: Worker, tasks: int, steps: int) -> Figure:
-    """The row of one kind of tasks: medians, and their ratio with its 95 % interval."""
-    taken: dict[Worker, dict[int, float]] = {keeps: {}, silent: {}}
-    for number in range(ROUNDS):  # which is given its task first alternates
-        workers = (keeps, silent) if number % 2 else (silent, keeps)
-        for worker, seconds in zip(workers, seconds_at_once(workers, tasks, steps), strict=True):
-            taken[worker][number] = seconds
-    with_them, without = taken[keeps], taken[silent]
-    found = interval(with_them, without)
-    assert found is not None
-    return Figure(
-        f"processor time of {what}",
-        duration(median(with_them.values())),
-        f"{duration(median(without.values()))} (without)",
-        f"{found.ratio:.2f}x [{found.low:.2f}, {found.high:.2f}]",
-        times(AT_MOST),
-        found.ratio <= AT_MOST,
-    )
+@contextmanager
+def pair_of_workers() -> Iterator[tuple[Worker, Worker]]:
+    """A worker that keeps all, and one that keeps nothing, both warm."""
+    with (
+        own_worker("done_app.worker", "info") as keeps,
+        own_worker("benchmarks.silent_worker", "error") as silent,
+    ):
+        seconds_at_once([keeps, silent], 1, 10_000)
+        yield keeps, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Processor seconds by round, for one kind of tasks."""
+
+    keeping: dict[int, float]
+    silent: dict[int, float]
+
+    def measure(self, keeps: Worker, silent: Worker, rounds: range, tasks: int, steps: int) -> None:
+        """Run so many tasks in each round; which worker is given its task first alternates."""
+        for number in rounds:
+            workers = (keeps, silent) if number % 2 else (silent, keeps)
+            seconds = dict(zip(workers, seconds_at_once(workers, tasks, steps), strict=True))
+            self.keeping[number], self.silent[number] = seconds[keeps], seconds[silent]
+
+    def figure(self, what: str) -> Figure:
+        """The row: medians, and their ratio with its 95 % interval."""
+        found = interval(self.keeping, self.silent)
+        assert found is not None
+        return Figure(
+            f"processor time of {what}",
+            duration(median(self.keeping.values())),
+            f"{duration(median(self.silent.values()))} (without)",
+            f"{found.ratio:.2f}x [{found.low:.2f}, {found.high:.2f}]",
+            times(AT_MOST),
+            found.ratio <= AT_MOST,
+        )
 
 
 def seconds_at_once(workers: Sequence[Worker], tasks: int, steps: int) -> list[float]:

@@ -10,8 +10,10 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from celery.backends.redis import RedisBackend
 
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
@@ -28,8 +30,23 @@ def project(valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     found = importlib.import_module("tests.celery.project")
     found.app.set_current()
     yield found
+    disconnect(found.app.backend)
     found.app.close()
     valkey.client.flushall()
+
+
+@pytest.fixture
+def celerys(project: ModuleType) -> Iterator[RedisBackend]:
+    """Celery's own backend, on the same server."""
+    backend = RedisBackend(app=project.app, url=project.URL)
+    yield backend
+    disconnect(backend)
+
+
+def disconnect(backend: Any) -> None:  # whose types leave out what it has
+    """Close what a backend has open; of what it leaves, a socket may be collected before what closes it."""
+    backend.result_consumer.stop()
+    backend.client.connection_pool.disconnect()
 
 
 @contextmanager

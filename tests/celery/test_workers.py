@@ -58,10 +58,11 @@ def test_each_shape_of_a_header_brings_its_results_in_order(
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
 @pytest.mark.parametrize("before", [None, states.STARTED, states.SUCCESS])
-def test_what_is_stored_of_a_part_is_what_celery_stores(project: ModuleType, before: str | None) -> None:
+def test_what_is_stored_of_a_part_is_what_celery_stores(
+    project: ModuleType, celerys: RedisBackend, before: str | None
+) -> None:
     applied = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
     backend, group_id = project.app.backend, progress(applied).task_id
-    theirs = RedisBackend(app=project.app, url=project.URL)
     request = Context(
         id="part", group=group_id, group_index=0, chord=dict(project.same.s().set(task_id="body"))
     )
@@ -69,9 +70,9 @@ def test_what_is_stored_of_a_part_is_what_celery_stores(project: ModuleType, bef
         backend.store_result("part", "stored before", before)
 
     backend.mark_as_done("part", 7, request=request)
-    theirs.store_result("other", 7, states.SUCCESS, request=request)
+    celerys.store_result("other", 7, states.SUCCESS, request=request)
 
-    seen, expected = (one.get_task_meta(name) for one, name in ((backend, "part"), (theirs, "other")))
+    seen, expected = (one.get_task_meta(name) for one, name in ((backend, "part"), (celerys, "other")))
     assert seen["result"] == ("stored before" if before == states.SUCCESS else 7)
     assert backend.client.ttl(backend.get_key_for_task("part")) > 0
     if before != states.SUCCESS:
