@@ -99,7 +99,10 @@ def test_a_click_on_what_runs_shows_its_lines_alone(page: Page, stack: Stack) ->
     other, task_id = stack.trigger_done(3, 0), stack.create_endless()
     eventually(lambda: task_id in busy(page) and tells(page, other), DONE_SECONDS)
 
-    page.browser.execute_script("document.querySelector('.processes .task').click()")
+    shown = (
+        "[...document.querySelectorAll('.processes .task')].find((one) => one.textContent === arguments[0])"
+    )
+    page.browser.execute_script(f"{shown}.click()", task_id)
 
     eventually(lambda: log_of(page) and all(task_id in line for line in log_of(page)), DONE_SECONDS)
     assert not page.was_reloaded()
