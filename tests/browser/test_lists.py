@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+import pytest
 from selenium.webdriver.support.ui import Select
 
+from donebit import clock
+from donebit.completion import lifecycle
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
+from donebit.completion.ttls import TaskTtls
+from donebit.config import Settings
+from donebit.store import Store
 from tests.browser.page import Page
 from tests.browser.test_bitmap import report
 from tests.stack import DONE_SECONDS, Stack, ask
@@ -79,6 +87,27 @@ def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, 
 
     eventually(lambda: ended(page) == [fitting], what="it is not listed")
     assert page.complaints() == []
+
+
+def test_a_task_of_a_whole_second_keeps_its_place_in_a_filtered_list(
+    page: Page, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is written without a fraction."""
+    label, store = f"placed-{stack.create(1)}", Store.on(stack.server.client)
+    whole = clock.now().replace(microsecond=0)
+    spec, ttls, ids = TaskSpec(1, label=label), TaskTtls.from_settings(Settings()), list[str]()
+    for moment in (whole, whole + timedelta(milliseconds=500)):
+        monkeypatch.setattr(clock, "now", lambda at=moment: at)
+        ids.insert(0, lifecycle.start(store, spec, ttls=ttls, max_steps=1).task.id)
+    for task_id in ids:
+        report(stack, task_id, (0, 1))
+    page.open(f"/?label={label}")
+
+    newest = stack.create(1, label=label)
+    report(stack, newest, (0, 1))
+
+    eventually(lambda: ended(page)[:1] == [newest], what="it is not listed")
+    assert ended(page) == [newest, *ids]
 
 
 def test_older_tasks_are_a_page_away(page: Page, stack: Stack) -> None:

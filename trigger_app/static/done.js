@@ -35,7 +35,7 @@ function drawEnded(html) {
   if (!fresh.length) return;
   const known = new Map([...place.querySelectorAll("li")].map((row) => [row.dataset.id, row]));
   for (const row of fresh) known.set(row.dataset.id, row);
-  const rows = [...known.values()].toSorted((a, b) => (a.dataset.created < b.dataset.created ? 1 : -1));
+  const rows = [...known.values()].toSorted((a, b) => Date.parse(b.dataset.created) - Date.parse(a.dataset.created));
   const list = document.createElement("ul");
   list.className = "tasks";
   list.append(...rows.map((row) => row.cloneNode(true)));
