@@ -32,7 +32,7 @@ def figures(what: str, text: Callable[[int], str], *, at_most: float) -> list[Fi
         store = Store.on(client)
         new = seconds(lambda: store.directory.number_users(texts))
         known = min(seconds(lambda: store.directory.known(texts)) for _ in range(RUNS))
-        named = min(seconds(lambda: store.directory.texts_of(range(COUNT))) for _ in range(RUNS))
+        named = min(seconds(lambda: store.directory.ids_of(range(COUNT))) for _ in range(RUNS))
         held = used(client) / COUNT
         plain_new, plain_known = plain(client, texts[:PLAIN])
     return [

@@ -24,7 +24,7 @@ from donebit.store.id_shards import BUCKET
 from donebit.store.store import refuse_unfit
 from tests.activity.arranged import real_now, record, site_on
 from tests.conftest import everything, wrong_keys
-from tests.migration.old_store import LAYOUT_4, LAYOUT_5, load_old_store
+from tests.migration.old_store import LAYOUT_4, LAYOUT_5, load_old_store, on_fakeredis
 
 UUIDS = [f"6f9619ff-8b86-d011-b42d-00c04fc9{number:04x}" for number in range(200)]
 MAILS = [f"user{number}@example.org" for number in range(150)]
@@ -64,7 +64,7 @@ def test_every_id_keeps_its_number_and_leads_back(old: Store, client: Redis) -> 
     assert lines_of_shards(made)[1].split() == ["users", "with", "text", "ids", "417", "417"]
     assert numbers_of(store) == before
     assert UNKNOWN not in before[0]
-    assert store.directory.texts_of(before[0]) == TEXTS
+    assert store.directory.ids_of(before[0]) == TEXTS
     assert store.mapped.ids_of(before[1]) == DIALLED
     assert store.quotas.amounts().text_ids == len(TEXTS)
     assert client.get(keys.LAYOUT) == b"6 segment_bits=1048448 id_shards=64 zone=UTC"
@@ -84,7 +84,7 @@ def test_new_ids_get_numbers_above_all_those_given(old: Store, client: Redis) ->
     assert len(set(numbers)) == len(new)
     assert given <= min(numbers)
     assert max(numbers) < given + BUCKET * (64 + 64 * 2)
-    assert store.directory.texts_of(numbers) == new
+    assert store.directory.ids_of(numbers) == new
     assert store.mapped.number_users(DIALLED) == list(range(len(DIALLED)))
 
 
@@ -97,7 +97,7 @@ def test_a_user_from_before_is_erased_from_everything(old: Store, client: Redis)
     erased = erase(site, UUIDS[5])
 
     assert (erased.numbers, erased.flags, erased.events) == (1, {"staff"}, {"opened"})
-    assert store.directory.texts_of([number]) == [None]
+    assert store.directory.ids_of([number]) == [None]
     assert store.directory.erasing() == []
     assert flag.count(site, "staff") == 37
     record(store, [UUIDS[5]], "opened", at=real_now())
@@ -170,9 +170,7 @@ def test_a_service_that_still_runs_gives_no_number(old: Store, client: Redis) ->
 
 
 def test_a_store_of_an_earlier_layout_is_migrated_first() -> None:
-    with FakeRedis(version=(7, 0)) as client:
-        load_old_store(client, LAYOUT_4)
-
+    with on_fakeredis(LAYOUT_4) as client:
         with pytest.raises(Conflict, match="run `donebit migrate` first"):
             shard_directories(Store.on(client))
 
@@ -184,8 +182,7 @@ def test_a_store_of_an_earlier_layout_is_migrated_first() -> None:
 @pytest.fixture(scope="module")
 def at_once() -> Iterator[dict[bytes, object]]:
     """What is left where nothing interrupts."""
-    with FakeRedis(version=(7, 0)) as client:
-        load_old_store(client, LAYOUT_5)
+    with on_fakeredis(LAYOUT_5) as client:
         shard_directories(Store.on(client))
         yield without_times(client)
 
@@ -200,8 +197,7 @@ def test_cut_off_at_any_point_it_goes_on_with_the_rest(
     monkeypatch: pytest.MonkeyPatch, at_once: dict[bytes, object], calls: int
 ) -> None:
     monkeypatch.setattr(directories_into_shards, "BUCKETS_A_CALL", 5)
-    with FakeRedis(version=(7, 0)) as client:
-        load_old_store(client, LAYOUT_5)
+    with on_fakeredis(LAYOUT_5) as client:
         with monkeypatch.context() as patched:
             cut_off_after(patched, calls)
             with pytest.raises(StoreUnavailable):

@@ -74,7 +74,7 @@ def test_a_text_of_sixteen_bytes_is_not_taken_for_the_uuid_of_these_bytes(store:
         one, other = store.directory.number_users([text, twin])
 
         assert one != other
-        assert store.directory.texts_of([one, other]) == [text, twin]
+        assert store.directory.ids_of([one, other]) == [text, twin]
 
 
 def test_a_uuid_takes_sixteen_bytes_in_both_directions(store: Store, client: Redis) -> None:
@@ -99,7 +99,7 @@ def test_numbers_are_dense_over_many_calls_and_lead_back(
     numbers = store.directory.number_users([*texts, *texts])
 
     assert numbers == [*range(size), *range(size)]
-    assert store.directory.texts_of(numbers) == [*texts, *texts]
+    assert store.directory.ids_of(numbers) == [*texts, *texts]
     assert store.directory.known([*texts, "nobody"]).tolist() == [*range(size), UNKNOWN]
     assert store.directory.coming(["one", "two"]) == range(size, size + 2)
     assert len(store.directory.coming([])) == 0
@@ -114,7 +114,7 @@ def test_numbers_of_four_bytes_lead_back_too(store: Store, client: Redis) -> Non
 
     assert numbers == list(range(2**24 - BUCKET, 2**24 + 2))
     assert [store.directory.number_of(text) for text in texts] == numbers
-    assert store.directory.texts_of(numbers) == texts
+    assert store.directory.ids_of(numbers) == texts
 
 
 def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
@@ -123,7 +123,7 @@ def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
     store.directory.number_users(texts)
     store.directory.erase_id("user 70")
 
-    found = store.directory.texts_of([2 * BUCKET + 7, 9, 71, 70, 3, 9, 2 * BUCKET + 6, 10 * BUCKET])
+    found = store.directory.ids_of([2 * BUCKET + 7, 9, 71, 70, 3, 9, 2 * BUCKET + 6, 10 * BUCKET])
 
     assert found == [None, "user 9", "user 71", None, "user 3", "user 9", f"user {2 * BUCKET + 6}", None]
 
@@ -131,7 +131,7 @@ def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
 def test_looking_gives_nobody_a_number(store: Store, client: Redis) -> None:
     assert store.directory.number_of("nobody") is None
     assert store.directory.known(["nobody"]).tolist() == [UNKNOWN]
-    assert store.directory.texts_of([0, 7]) == [None, None]
+    assert store.directory.ids_of([0, 7]) == [None, None]
     assert client.keys() == []
 
 
@@ -164,7 +164,7 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
     numbers = store.directory.number_users(texts)
 
     assert numbers == list(range(BUCKET + 9, 3 * BUCKET + 9))
-    assert store.directory.texts_of(numbers) == texts
+    assert store.directory.ids_of(numbers) == texts
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 99, 1000])
@@ -219,7 +219,7 @@ def test_new_and_known_ids_and_repeated_ones_are_numbered_in_one_call(store: Sto
     assert numbers == [numbers[texts.index(low if text == high else text)] for text in texts]
     assert sorted(set(numbers)) == list(range(7))
     assert {text: numbers[texts.index(text)] for text in before} == before
-    assert store.directory.texts_of(numbers) == [low if text == high else text for text in texts]
+    assert store.directory.ids_of(numbers) == [low if text == high else text for text in texts]
 
 
 def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
@@ -283,4 +283,4 @@ def test_many_who_number_at_once_get_dense_numbers_that_lead_back(
     agreed = {text: number for one in found for text, number in one.items()}
     assert all(agreed[text] == number for one in found for text, number in one.items())
     assert sorted(agreed.values()) == list(range(len(agreed)))
-    assert real_store.directory.texts_of(list(agreed.values())) == list(agreed)
+    assert real_store.directory.ids_of(list(agreed.values())) == list(agreed)

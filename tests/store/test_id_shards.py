@@ -133,7 +133,7 @@ def test_a_history_of_numbering_and_erasing_is_that_of_a_dict(
         used |= set(new.values())
     asked = [*model, "nobody"]
     assert store.directory.known(asked).tolist() == [*model.values(), UNKNOWN]
-    assert store.directory.texts_of([*model.values(), 2**31]) == [*model, None]
+    assert store.directory.ids_of([*model.values(), 2**31]) == [*model, None]
     assert set(store.directory.erasing()) == used - set(model.values())
     assert store.quotas.amounts().text_ids == len(model)
 

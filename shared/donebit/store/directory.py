@@ -5,9 +5,10 @@ On a cluster each of them is in shards (`id_shards.py`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from redis import Redis
@@ -29,34 +30,32 @@ Id = TypeVar("Id")
 IDS_A_CALL = 1000
 
 
-class DirectoryStore(Generic[Id]):
+class DirectoryStore(ABC, Generic[Id]):
     """Numbers of ids, the same for all events, and never given again.
 
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
-
-    Args:
-        name: of the directory in keys
-        kept: ids as they are kept
-        unpacked: an id from how it is kept
     """
 
+    _name: ClassVar[str]  # of the directory in keys
+
     def __init__(
-        self,
-        client: Redis,
-        scripts: Mapping[str, Script],
-        keys: Keys,
-        directory_shards: DirectoryShards,
-        name: str,
-        kept: Callable[[Sequence[Id]], Kept],
-        unpacked: Callable[[bytes], Id],
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, directory_shards: DirectoryShards
     ) -> None:
         self._client = client
         self._directory_shards = directory_shards
         self._keys = keys
         self._scripts = scripts
-        self._name = name
-        self._kept, self._unpacked = kept, unpacked
-        self._numbering = Numbering(client, scripts, keys, kept)
+        self._numbering = Numbering(client, scripts, keys, self._kept)
+
+    @staticmethod
+    @abstractmethod
+    def _kept(ids: Sequence[Id]) -> Kept:
+        """Ids as they are kept."""
+
+    @staticmethod
+    @abstractmethod
+    def _unpacked(kept: bytes) -> Id:
+        """An id from how it is kept."""
 
     @outages_named
     def known(self, ids: Sequence[Id]) -> Numbers:
@@ -196,34 +195,26 @@ class DirectoryStore(Generic[Id]):
 class TextDirectory(DirectoryStore[str]):
     """The numbers of texts; a UUID is kept as its 16 bytes."""
 
-    def __init__(
-        self,
-        client: Redis,
-        scripts: Mapping[str, Script],
-        keys: Keys,
-        directory_shards: DirectoryShards,
-    ) -> None:
-        super().__init__(
-            client, scripts, keys, directory_shards, keys.TEXT_USERS, text_ids.kept, text_ids.unpacked
-        )
+    _name = Keys.TEXT_USERS
 
-    def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
-        """The text of each number; None where there is none, or no longer."""
-        return self.ids_of(numbers)
+    @staticmethod
+    def _kept(ids: Sequence[str]) -> Kept:
+        return text_ids.kept(ids)
+
+    @staticmethod
+    def _unpacked(kept: bytes) -> str:
+        return text_ids.unpacked(kept)
 
 
 class IntegerDirectory(DirectoryStore[int]):
     """The numbers of integers that are too sparse for bitmaps as they are."""
 
-    def __init__(
-        self,
-        client: Redis,
-        scripts: Mapping[str, Script],
-        keys: Keys,
-        directory_shards: DirectoryShards,
-    ) -> None:
-        super().__init__(client, scripts, keys, directory_shards, keys.MAPPED_USERS, _digits_of, int)
+    _name = Keys.MAPPED_USERS
 
+    @staticmethod
+    def _kept(ids: Sequence[int]) -> Kept:
+        return [b"%d" % one for one in ids]
 
-def _digits_of(ids: Sequence[int]) -> Kept:
-    return [b"%d" % one for one in ids]
+    @staticmethod
+    def _unpacked(kept: bytes) -> int:
+        return int(kept)

@@ -155,7 +155,7 @@ def test_a_batch_sent_again_after_a_killed_server_is_counted_exactly(
         texts = [user_of("texts", user * 900) for user in range(40_000)]
         numbers = store.directory.known([str(text) for text in texts])
         assert len(set(numbers.tolist())) == 40_000
-        assert store.directory.texts_of(numbers.tolist()) == texts
+        assert store.directory.ids_of(numbers.tolist()) == texts
 
 
 def bits_of(client: Redis) -> int:

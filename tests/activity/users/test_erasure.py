@@ -89,7 +89,7 @@ def test_the_number_of_an_erased_text_is_never_given_again(store: Store, client:
 
     record(store, ["carol", "alice"])
 
-    assert store.directory.texts_of([alice or 0]) == [None]
+    assert store.directory.ids_of([alice or 0]) == [None]
     assert alice not in registered(client)
     assert len(registered(client)) == count(store) == 3
     assert store.directory.erasing() == []
