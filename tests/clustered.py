@@ -11,6 +11,7 @@ from redis import Redis
 from donebit.store import Store
 from donebit.store.activity_layout import layout
 from donebit.store.client import connect
+from donebit.store.server_client import ServerClient
 from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER, Cluster, cluster_of
 
@@ -66,6 +67,15 @@ def is_sampled(test: str) -> bool:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster_of(tmp_path_factory.mktemp("cluster"), 3) as made:
         yield made
+
+
+@pytest.fixture
+def on_cluster(cluster: Cluster) -> Iterator[ServerClient]:
+    """A client of the cluster, which is empty before and after."""
+    cluster.flush()
+    with connect(cluster.url, connections=8, timeout=WORKER_TIMEOUT) as client:
+        yield client
+    cluster.flush()
 
 
 @pytest.fixture(scope="session")

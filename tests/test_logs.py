@@ -125,7 +125,7 @@ def test_a_line_for_machines_names_the_step_that_it_is_about() -> None:
 def test_information_about_a_step_is_as_log_info_writes_it(root: logging.Logger, step: int | None) -> None:
     written = list[str]()
     handler = logging.Handler()
-    handler.emit = lambda record: written.append(JsonFormatter().format(record))  # type: ignore[method-assign]
+    handler.emit = lambda record: written.append(JsonFormatter().format(record))  # type: ignore[method-assign]  # a handler of one line
     root.handlers[:] = [handler]
     log = logging.getLogger("donebit.a")
 

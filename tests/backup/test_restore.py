@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from donebit import clock
 from donebit.activity.users.ids import UserKind
@@ -18,17 +19,15 @@ from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavail
 from donebit.migration.run import migrate
 from donebit.migration.tasks_into_shards import mark_layout
 from donebit.store import Store, key_reading, keys
-from donebit.store.client import connect
 from donebit.store.key_writing import KeyWriter
 from donebit.store.layout import TASKS_IN_SHARDS
 from donebit.store.moving import KeyMover
-from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.store.store import refuse_unfit
 from donebit.store.task_shards import OF_A_CLUSTER
 from donebit.workers import presence
 from donebit.workers.presence import Worker
 from tests.activity.arranged import record
 from tests.backup.arranged import REPOSITORY, fill_every_kind, held, restore, run, store_of, take
-from tests.clusters import Cluster
 from tests.conftest import everything, wrong_keys
 from tests.forked import run_module
 from tests.servers import RunningServer
@@ -77,7 +76,7 @@ def test_a_restored_store_goes_on_where_it_was(backup: Path, empty: RunningServe
     """Ids have their numbers, so a user who comes again is no other one."""
     restore(empty, backup)
     store = store_of(empty)
-    known = [text for text in store.directory.texts_of(list(range(20))) if text]
+    known = [text for text in store.directory.ids_of(list(range(20))) if text]
 
     again = record(store, known, "named-after-the-restore")
 
@@ -86,45 +85,39 @@ def test_a_restored_store_goes_on_where_it_was(backup: Path, empty: RunningServe
     assert UserKind.TEXTS in store.visits.events().values()
 
 
-def test_a_backup_of_one_server_gets_shards_of_tasks_on_a_cluster(backup: Path, cluster: Cluster) -> None:
-    cluster.flush()
-    with connect(cluster.url, connections=4, timeout=WORKER_TIMEOUT) as client:
-        store = Store.on(client)
+def test_a_backup_of_one_server_gets_shards_of_tasks_on_a_cluster(backup: Path, on_cluster: Redis) -> None:
+    store = Store.on(on_cluster)
 
-        restored = restore_backup(store, open_backup(backup))
+    restored = restore_backup(store, open_backup(backup))
 
-        refuse_unfit(store, "amqp://broker")
-        opened, listed = store.task_index.sizes()
-        assert restored.restored == restored.counts
-        assert (opened, listed) == (restored.counts["open tasks"], restored.counts["tasks"])
-        assert restored.sharded == opened + listed + restored.counts["pending deliveries"]
-        assert store.task_shards.count == OF_A_CLUSTER
-        assert dict(wrong_keys(client)) == {}
-    cluster.flush()
+    refuse_unfit(store, "amqp://broker")
+    opened, listed = store.task_index.sizes()
+    assert restored.restored == restored.counts
+    assert (opened, listed) == (restored.counts["open tasks"], restored.counts["tasks"])
+    assert restored.sharded == opened + listed + restored.counts["pending deliveries"]
+    assert store.task_shards.count == OF_A_CLUSTER
+    assert dict(wrong_keys(on_cluster)) == {}
 
 
 def test_a_move_into_shards_that_is_broken_off_is_completed_by_migrate(
-    backup: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    backup: Path, on_cluster: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_: object) -> int:
         raise StoreUnavailable("cut off")
 
-    cluster.flush()
-    with connect(cluster.url, connections=4, timeout=WORKER_TIMEOUT) as client:
-        store, opened = Store.on(client), open_backup(backup)
-        with monkeypatch.context() as broken:
-            broken.setattr(KeyMover, "spread", lost)
-            with pytest.raises(StoreUnavailable):
-                restore_backup(store, opened)
-
-        with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
+    store, opened = Store.on(on_cluster), open_backup(backup)
+    with monkeypatch.context() as broken:
+        broken.setattr(KeyMover, "spread", lost)
+        with pytest.raises(StoreUnavailable):
             restore_backup(store, opened)
-        assert migrate(store).sharded
 
-        refuse_unfit(Store.on(client), "amqp://broker")
-        counts = opened.manifest.counts
-        assert Store.on(client).task_index.sizes() == (counts["open tasks"], counts["tasks"])
-    cluster.flush()
+    with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
+        restore_backup(store, opened)
+    assert migrate(store).sharded
+
+    refuse_unfit(Store.on(on_cluster), "amqp://broker")
+    counts = opened.manifest.counts
+    assert Store.on(on_cluster).task_index.sizes() == (counts["open tasks"], counts["tasks"])
 
 
 def test_a_store_in_shards_is_counted_and_comes_back_in_shards(

@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.command_line.load.batch import MOST_TEXTS, TIME_RULE, Group
 from donebit.command_line.load.sending import RETRIES, BatchSender
 from donebit.command_line.service import ServiceClient
-from tests.command_line.command import Donebit
+from tests.command_line.command import Donebit, Ended
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv, write_ndjson
 from tests.lossy_proxy import lossy_way_to
 from tests.web.real import RealServices
@@ -146,12 +146,19 @@ def test_a_line_that_is_no_visit_stops_it_and_all_before_it_is_loaded(donebit: D
     assert (went_on.json["received"], went_on.json["fresh"], went_on.json["skipped"]) == (2, 2, 1)
 
 
-def test_every_line_that_an_open_quote_joins_counts_as_skipped(donebit: Donebit, name: str) -> None:
+def load_twice(donebit: Donebit, name: str, lines: str) -> tuple[Ended, Ended]:
+    """Load a CSV as it is, and then past its invalid lines."""
     file = donebit.folder / "visits.csv"
-    file.write_text(f'user,at,name\n6,{AT},x\n7,{AT},"Ann\n8,{AT},Bo\n9,{AT},Cy\n')
+    file.write_text(lines)
+    return donebit("load", file, "--event", name), donebit(
+        "load", file, "--event", name, "--skip-bad", "--json"
+    )
 
-    stopped = donebit("load", file, "--event", name)
-    went_on = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+def test_every_line_that_an_open_quote_joins_counts_as_skipped(donebit: Donebit, name: str) -> None:
+    lines = f'user,at,name\n6,{AT},x\n7,{AT},"Ann\n8,{AT},Bo\n9,{AT},Cy\n'
+
+    stopped, went_on = load_twice(donebit, name, lines)
 
     assert stopped.code == 1
     assert "lines 3 to 5: unexpected end of data. All lines before them are loaded" in stopped.err
@@ -168,11 +175,9 @@ def test_digits_are_texts_if_asked_for(donebit: Donebit, name: str) -> None:
 
 
 def test_expired_visits_are_reported_by_the_first_line_of_their_hour(donebit: Donebit, name: str) -> None:
-    file = donebit.folder / "visits.csv"
-    file.write_text(f"user,at\n7,{AT}\n8,1999-12-31T10:00:00Z\n9,1999-12-31T10:30:00Z\n")
+    lines = f"user,at\n7,{AT}\n8,1999-12-31T10:00:00Z\n9,1999-12-31T10:30:00Z\n"
 
-    refused = donebit("load", file, "--event", name)
-    skipped = donebit("load", file, "--event", name, "--skip-bad", "--json")
+    refused, skipped = load_twice(donebit, name, lines)
 
     assert refused.code == 3
     assert "line 3: the day 1999-12-31 is no longer kept" in refused.err

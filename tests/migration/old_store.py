@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fakeredis import FakeRedis
 from redis import Redis
 from redis.client import Pipeline
 
@@ -31,6 +34,14 @@ def load_old_store(client: Redis, written: dict[str, Any] = WRITTEN) -> None:
             if ttl_ms >= 0:
                 pipe.pexpire(b64decode(name), ttl_ms)
         pipe.execute()
+
+
+@contextmanager
+def on_fakeredis(written: dict[str, Any]) -> Iterator[Redis]:
+    """A server with every key of the file alone."""
+    with FakeRedis(version=(7, 0)) as client:
+        load_old_store(client, written)
+        yield client
 
 
 def write(pipe: Pipeline, name: bytes, kind: str, held: Any) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from fakeredis import FakeRedis
 from redis import Redis
 
 from donebit.activity.analytics import counts
@@ -25,7 +24,7 @@ from donebit.store.moving import KeyMover
 from donebit.store.store import refuse_unfit
 from tests.activity.arranged import UTC_CALENDAR, site_on
 from tests.conftest import everything, wrong_keys
-from tests.migration.old_store import LAYOUT_4, load_old_store
+from tests.migration.old_store import LAYOUT_4, load_old_store, on_fakeredis
 
 WRITTEN_AT = datetime.fromisoformat(LAYOUT_4["written_at"])
 DAY = timedelta(days=1)
@@ -121,8 +120,7 @@ def test_a_second_migration_finds_nothing_to_do(moved: Store, client: Redis) -> 
 @pytest.fixture(scope="module")
 def at_once() -> Iterator[dict[bytes, object]]:
     """What an uninterrupted migration leaves."""
-    with FakeRedis(version=(7, 0)) as client:
-        load_old_store(client, LAYOUT_4)
+    with on_fakeredis(LAYOUT_4) as client:
         migrate(Store.on(client))
         yield without_counts(client)
 
@@ -144,8 +142,7 @@ def without_counts(client: Redis) -> dict[bytes, object]:
 def test_cut_off_half_way_it_goes_on_with_the_rest(
     monkeypatch: pytest.MonkeyPatch, at_once: dict[bytes, object], owner: type, method: str, calls: int
 ) -> None:
-    with FakeRedis(version=(7, 0)) as client:
-        load_old_store(client, LAYOUT_4)
+    with on_fakeredis(LAYOUT_4) as client:
         left, real = [calls], getattr(owner, method)
 
         def cut_off(*arguments: object, **named: object) -> object:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from redis import Redis
 
 from donebit.completion import announcing, history, reporting
 from donebit.completion.history import list_runs
 from donebit.store import Store, keys
-from donebit.store.client import connect
-from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
-from tests.clusters import Cluster
+from donebit.store.store import refuse_unfit
 from tests.completion.arranged import start
 from tests.conftest import wrong_keys
 from tests.migration.old_store import RUNS_IN_ONE_KEY, load_old_store
@@ -21,12 +17,9 @@ OLD = [f"nightly-{number}" for number in reversed(range(40))]  # of the file, th
 
 
 @pytest.fixture
-def client(cluster: Cluster) -> Iterator[Redis]:
-    cluster.flush()
-    with connect(cluster.url, connections=8, timeout=WORKER_TIMEOUT) as client:
-        load_old_store(client, RUNS_IN_ONE_KEY)
-        yield client
-    cluster.flush()
+def client(on_cluster: Redis) -> Redis:
+    load_old_store(on_cluster, RUNS_IN_ONE_KEY)
+    return on_cluster
 
 
 def tasks_of(store: Store, job: str, size: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,10 @@ from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
 from donebit.migration.run import migrate
 from donebit.migration.tasks_into_shards import move_into_shards
 from donebit.store import Store, keys, moving
-from donebit.store.client import connect
 from donebit.store.key_names_of_tasks import KINDS
 from donebit.store.server_client import RoutedPipeline, ServerClient
-from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.store.store import refuse_unfit
 from donebit.store.task_shards import OF_A_CLUSTER
-from tests.clusters import Cluster
 from tests.completion.arranged import life_left, start
 from tests.conftest import everything, wrong_keys
 from tests.migration.old_store import UNSHARDED, load_old_store
@@ -32,12 +29,9 @@ BROKER = "amqp://broker"
 
 
 @pytest.fixture
-def client(cluster: Cluster) -> Iterator[Redis]:
-    cluster.flush()
-    with connect(cluster.url, connections=8, timeout=WORKER_TIMEOUT) as client:
-        load_old_store(client, UNSHARDED)
-        yield client
-    cluster.flush()
+def client(on_cluster: Redis) -> Redis:
+    load_old_store(on_cluster, UNSHARDED)
+    return on_cluster
 
 
 def shown(store: Store) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -30,14 +30,6 @@ from tests.started import eventually
 
 PATIENCE = timedelta(seconds=1)
 LETTERS = [f"donebit:done:{{{letter}}}" for letter in "abcdefghijkl"]
-
-
-@pytest.fixture
-def on_cluster(cluster: Cluster) -> Iterator[ServerClient]:
-    cluster.flush()
-    with connect(cluster.url, connections=8, timeout=PATIENCE) as client:
-        yield client
-    cluster.flush()
 
 
 def owner_of(cluster: Cluster, key: str) -> tuple[Node, Node]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import NamedTuple, cast
@@ -17,15 +16,13 @@ from donebit.activity.events import ingest
 from donebit.errors import ConfigurationError
 from donebit.store import Store, keys
 from donebit.store.chords import ChordStore
-from donebit.store.client import connect
 from donebit.store.deliveries import Name
 from donebit.store.key_names_of_tasks import shard_of_tasks
 from donebit.store.layout import TASKS_IN_SHARDS, LayoutVersion
 from donebit.store.slots import SLOTS, slot_of
-from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.store.store import refuse_unfit
 from donebit.store.task_shards import OF_A_CLUSTER, TaskShards
 from tests.activity.arranged import real_now, site_on
-from tests.clusters import Cluster
 from tests.servers import RunningServer
 
 DAY = timedelta(days=1)
@@ -73,14 +70,6 @@ ENTRIES = st.builds(
     SOME,
     SOME,
 )
-
-
-@pytest.fixture
-def on_cluster(cluster: Cluster) -> Iterator[Redis]:
-    cluster.flush()
-    with connect(cluster.url, connections=8, timeout=WORKER_TIMEOUT) as client:
-        yield client
-    cluster.flush()
 
 
 def enter(client: Redis, store: Store, entries: Entries) -> None:
