@@ -11,12 +11,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from tests.started import PROCESSES
+from benchmarks.dashboard.processor import family, stat_of
 
 SPENT = "cpu_seconds"
 BEFORE = pytest.StashKey[float]()
@@ -49,26 +47,11 @@ def pytest_runtest_makereport(
 
 def spent() -> float:
     """CPU seconds of this process, of those that it waited for, and of all that live below it."""
-    return sum(os.times()[:4]) + sum(used(pid) for pid in below(os.getpid()))
+    return sum(os.times()[:4]) + sum(map(used, family(os.getpid())[1:]))
 
 
-def below(pid: int | str) -> Generator[str, None, None]:
-    """The children of a process, and theirs in turn."""
-    for thread in (PROCESSES / str(pid) / "task").glob("*"):
-        for child in _read(thread / "children").split():
-            yield child
-            yield from below(child)
-
-
-def used(pid: str) -> float:
-    fields = _read(PROCESSES / pid / "stat").rpartition(")")[2].split()
-    return sum(map(int, fields[USED_BEGIN:USED_END])) / TICKS
-
-
-def _read(file: Path) -> str:
-    with suppress(OSError):  # it ended just now
-        return file.read_text()
-    return ""
+def used(pid: int) -> float:
+    return sum(map(int, stat_of(pid)[USED_BEGIN:USED_END])) / TICKS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
