@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.activity.events.deletion import forget
-from donebit.activity.flags import flag
+from donebit.activity.flags import flag, replace
+from donebit.activity.users.erasure import erase
 from donebit.errors import Conflict, StoreUnavailable
 from donebit.store import Store
 from tests.activity.arranged import record, site_on
@@ -20,6 +21,7 @@ from tests.activity.turns import run_in_turns
 
 NAME = "seen"
 DROPS, DROPS_TOO, BEGINS = "drops", "drops too", "begins"
+REPLACES, ERASES = "replaces", "erases"
 COMMANDS = 11  # of a process that drops one, and one more
 # Both have dropped an event, and the first is about to take it out; the second has yet to look.
 MARKED_BY_ANOTHER = [DROPS, DROPS_TOO] * 6 + [DROPS] * 3 + [BEGINS] * 5 + [DROPS_TOO] * 2 + [DROPS]
@@ -99,3 +101,28 @@ def test_the_list_has_what_is_there_in_whatever_order_commands_come(
     assert listed.is_listed(store) or not listed.is_there(store)
     if not lost:
         assert listed.is_listed(store) == listed.is_there(store)
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("read", [7, 9, 11])  # commands of a replacement, of which some read its users
+def test_who_is_erased_while_a_flag_is_dropped_and_made_stays_erased(
+    lasting: tuple[Redis, Store], was_there: bool, read: int
+) -> None:
+    client, store = lasting
+    site = site_on(store)
+    acts = {
+        DROPS: lambda: flag.drop(site, NAME),
+        REPLACES: lambda: replace.assign_users(site, NAME, ["ada", "bob"]),
+        ERASES: lambda: erase(site, "ada"),
+    }
+    for sent in range(COMMANDS):
+        for before in ([DROPS] * sent + [REPLACES] * read + [DROPS] * 50, [REPLACES] * read + [DROPS] * sent):
+            client.flushall()
+            record(store, ["ada"])
+            if was_there:
+                flag.set_users(site, NAME, ["ada", "bob"])
+
+            run_in_turns(acts, [*before, *[ERASES] * 50], {})
+
+            members = store.directory.ids_of(flag.members(site, NAME, limit=9).tolist())
+            assert None not in members, before

@@ -63,16 +63,20 @@ class FlagSwapStore:
         """
         users: dict[int, int] = {}
         new, exchanged = Bitmap(flag, None, staging.token[:GENERATION_DIGITS]), False
-        # Before anything is read: whoever erases a user notes it in every flag of the list.
-        self._client.hsetnx(self._keys.FLAGS, flag, kind)
-        self._announce(new, ())
+        # Before anything is read: whoever erases a user notes it in every flag of the list, which a flag that
+        # is announced does not leave.
+        announced = announcement_of(())
+        self._client.hset(self._keys.flag_meta(flag), UNFINISHED + new.generation, announced)
+        self._flags.enter_ahead(flag, kind)
         before = self._read(flag)
         try:
             users.update(staging.stage())
             held = [number for number, count in users.items() if count]
             staging.check(len(held))
-            exchanged = self._name(new, held, staging.token) and self.exchange_flag(
-                before, new, kind, held, reads_itself=staging.reads_itself
+            exchanged = (
+                self._announce_again(new, announced, held)
+                and self._name(new, held, staging.token)
+                and self.exchange_flag(before, new, kind, held, reads_itself=staging.reads_itself)
             )
         finally:
             self._drop(users, staging.token)
@@ -92,14 +96,17 @@ class FlagSwapStore:
         registry = self._client.get(self._keys.flag_segments(flag, record.generation))
         return FlagAsRead(record, cast(bytes | None, registry) or b"")
 
-    def _announce(self, new: Bitmap, held: Sequence[int]) -> None:
-        """Write down which bitmaps are being made: should this process die, another exchange drops them."""
-        made = b"%d %b" % (clock.now_ms(), registry_of(held))
-        self._client.hset(self._keys.flag_meta(new.name), UNFINISHED + new.generation, made)
+    def _announce_again(self, new: Bitmap, announced: bytes, held: Sequence[int]) -> bool:
+        """Write down which bitmaps are being made: should this process die, another exchange drops them.
+
+        False if the flag was dropped since it was announced, and the announcement with it: it may have left
+        the list.
+        """
+        args: list[str | bytes] = [UNFINISHED + new.generation, announced, announcement_of(held)]
+        return bool(self._scripts["replace_entry"](keys=[self._keys.flag_meta(new.name)], args=args))
 
     def _name(self, new: Bitmap, held: Sequence[int], token: str) -> bool:
         """Give what is staged the names of a generation; False if a part of it has expired."""
-        self._announce(new, held)
         with self._client.pipeline(transaction=False) as pipe:
             for number in held:
                 pipe.rename(self._keys.flag_staged(number, token), new.segment(self._keys, number))
@@ -143,6 +150,11 @@ class FlagSwapStore:
             for number in segments:
                 pipe.unlink(self._keys.flag_staged(number, token))
             pipe.execute()
+
+
+def announcement_of(segments: Sequence[int]) -> bytes:
+    """That these segments are being made now."""
+    return b"%d %b" % (clock.now_ms(), registry_of(segments))
 
 
 def registry_of(segments: Sequence[int]) -> bytes:

@@ -139,6 +139,11 @@ class FlagStore:
         self._names.enter(flag, kind)
 
     @outages_named
+    def enter_ahead(self, flag: str, kind: str) -> None:
+        """Enter a flag that is being made into the list of all flags, unless it is there."""
+        self._names.enter_ahead(flag, kind)
+
+    @outages_named
     def look_at_flag(self, flag: Bitmap, *, changed: bool) -> list[int] | None:
         """The segments that the flag has in a generation that was just marked.
 
@@ -205,7 +210,12 @@ class FlagStore:
 
     @outages_named
     def leave(self, flag: str) -> None:
-        """Take a flag that is gone out of the list, unless it begins again meanwhile."""
+        """Take a flag that is gone out of the list, unless it begins again meanwhile, or is being made."""
+
+        def present_kind(listed: str) -> str:
+            record = self.about(flag)
+            return record.kind or (listed if record.unfinished else "")
+
         for _ in range(ATTEMPTS):
-            if self._names.leave(flag, lambda: self.about(flag).kind or ""):
+            if self._names.leave(flag, present_kind):
                 return

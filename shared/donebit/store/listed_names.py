@@ -36,22 +36,32 @@ class ListedNames:
         """Enter a name, in place of its entry."""
         self._client.hset(self._name, name, kind)
 
-    def leave(self, name: str, present_kind: Callable[[], str]) -> bool:
+    def enter_ahead(self, name: str, kind: str) -> None:
+        """Enter a name before anything is known about it; an entry that it has stays, unless under a mark."""
+        while not self._client.hsetnx(self._name, name, kind):
+            entry = cast(bytes | None, self._client.hget(self._name, name))
+            if entry is None:
+                continue
+            if LEAVING not in entry or self.replace_entry(name, entry, kind.encode()):
+                return
+
+    def leave(self, name: str, present_kind: Callable[[str], str]) -> bool:
         """Take out a name of which nothing is known any more; False when it was entered again meanwhile.
 
         It stays, under a mark, until it is certain that it has not begun again: the process that begins it
         enters it afterwards, and so in place of the mark.
 
         Args:
-            present_kind: reads what is known about it; empty for nothing
+            present_kind: reads what is known about it, and gets the kind of its entry; empty for nothing
         """
         entry = cast(bytes | None, self._client.hget(self._name, name))
         if entry is None:
             return True
-        mark = kind_of(entry).encode() + LEAVING + uuid.uuid4().hex.encode()
+        listed = kind_of(entry)
+        mark = listed.encode() + LEAVING + uuid.uuid4().hex.encode()
         if not self.replace_entry(name, entry, mark):
             return False
-        kind = present_kind()
+        kind = present_kind(listed)
         return self.replace_entry(name, mark, kind.encode()) or kind != ""
 
     def replace_entry(self, name: str, old: bytes, new: bytes) -> bool:

@@ -244,4 +244,4 @@ class VisitStore:
         if not dropped:
             return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
-        return self._events.leave(event, lambda: self.about(event).get("kind", ""))
+        return self._events.leave(event, lambda _: self.about(event).get("kind", ""))

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from donebit.activity.events import ingest
-from donebit.activity.flags import flag
+from donebit.activity.flags import flag, replace
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.query import run, text
 from donebit.activity.users import erasure
@@ -20,6 +20,7 @@ from donebit.activity.users.ids import User, UserKind
 from donebit.errors import Conflict, StoreUnavailable
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
+from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
@@ -130,6 +131,19 @@ def test_a_text_erased_while_it_is_flagged_is_flagged_as_a_user_never_seen(
 
     assert (flag.has(site, "old", "alice"), flag.has(site, "new", "alice")) == (False, True)
     assert bits(client) == 1
+
+
+def test_a_number_erased_before_it_is_anywhere_is_in_no_flag_being_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number was given for the flag, and is in no bitmap yet."""
+    site = site_on(store)
+    erase_before(monkeypatch, FlagSwapStore, "lay", store, "alice")
+
+    assert replace.assign_users(site, "new", ["alice", "bob"]) == 2
+
+    members = flag.members(site, "new", limit=9).tolist()
+    assert set(store.directory.ids_of(members)) == {"bob", "alice"}  # who came again, as a new user
 
 
 def erase_before(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, store: Store, user: User) -> None:

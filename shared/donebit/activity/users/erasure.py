@@ -100,7 +100,8 @@ def clear_flags(site: Site, kind: UserKind, number: int, erased: Erased) -> None
     the store, which stops such a save, and flags that were saved before the note are cleared afterwards.
     """
     segment, bit = divmod(number, SEGMENT_BITS)
-    must_note = erased.bitmaps > 0
+    # A number may have been given for a flag that is being saved, and be in no bitmap yet.
+    must_note = erased.bitmaps > 0 or kind is not UserKind.INTEGERS
     for _ in range(ATTEMPTS):
         parts = site.store.bitmaps.clear_user(segment, bit, in_calls(bitmaps_of_flags(site, kind)))
         cleared = [bitmap for part in parts for bitmap in part]
