@@ -43,6 +43,17 @@ def test_what_a_step_does_to_its_params_is_not_done_to_the_next(
     assert taken == [PARAMS] * 3
 
 
+def test_a_step_with_params_of_its_own_is_given_the_results_too(store: Store) -> None:
+    def take(step: int, *, results: Results[int], names: list[str]) -> None: ...
+
+    task = lifecycle.start(store, TaskSpec(3, "take", {"names": ["a"]}), ttls=TTLS, max_steps=3).task
+    results = Results[int]()
+
+    params = StepParams.of(Job.from_function(job("take")(take)), task, results)
+
+    assert params.of_step() == {"names": ["a"], "results": results}
+
+
 @pytest.mark.parametrize(
     ("kind", "given"),
     [
