@@ -39,6 +39,13 @@ def test_a_line_is_written_whose_traceback_cannot_be(formatter: logging.Formatte
     assert "whose traceback cannot be printed" in line
 
 
+def test_a_line_shows_the_stack_that_it_was_asked_to() -> None:
+    asked = record(logging.INFO, "here")
+    asked.stack_info = "Stack (most recent call last): at fetch"
+
+    assert PlainFormatter().format(asked) == r"here\nStack (most recent call last): at fetch"
+
+
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     """The root logger, as it was again afterwards."""
@@ -121,7 +128,7 @@ def test_a_line_for_machines_names_the_step_that_it_is_about() -> None:
     assert "step" not in outside
 
 
-@pytest.mark.parametrize("step", [3, None])
+@pytest.mark.parametrize("step", [0, 3, None])
 def test_information_about_a_step_is_as_log_info_writes_it(root: logging.Logger, step: int | None) -> None:
     written = list[str]()
     handler = logging.Handler()

@@ -88,9 +88,7 @@ class PermitKeeper:
             (pid, at): self.renewed.get((pid, at), at / 1e9) for pid, at in since.items() if pid in messages
         }
         for pid, at in list(self.renewed):
-            self.end_lapsed(
-                messages
-            )  # before each, as each may wait for Redis, and longer than one may be lost
+            self.end_lapsed(messages)  # before each renewal, which may wait for Redis until others are lost
             age = time.monotonic() - self.renewed.get((pid, at), math.inf)
             if age > RENEW_EVERY.total_seconds() and not self.renew(messages[pid], pid, at):
                 self.end(pid, at, messages[pid])

@@ -119,12 +119,36 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
         Job.from_function(job("unreadable")(unreadable))
 
 
-@pytest.mark.parametrize("field", ["step_timeout", "backoff"])
-def test_a_number_for_a_duration_is_refused_in_a_sentence(field: str) -> None:
+DURATION, NUMBER = "a timedelta, such as", "an integer$"
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "what"),
+    [
+        ("step_timeout", 30, DURATION),
+        ("backoff", 30, DURATION),
+        ("backoff", None, DURATION),
+        ("max_attempts", "3", NUMBER),
+        ("max_attempts", 2.5, NUMBER),
+        ("max_attempts", True, NUMBER),
+        ("max_attempts", None, NUMBER),
+        ("max_concurrency", "4", NUMBER),
+        ("max_concurrency", 1.5, NUMBER),
+        ("keep_results", "no", "True or False$"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_in_a_sentence(field: str, given: Any, what: str) -> None:
+    said = rf"^job resize: {field} is {given!r}; it must be {what}"
+
+    with pytest.raises(ConfigurationError, match=said):
+        job("resize", **{field: given})
+
+
+def test_a_decorator_without_its_name_is_refused_in_a_sentence() -> None:
     with pytest.raises(
-        ConfigurationError, match=rf"^job resize: {field} is 30; it must be a timedelta, such"
+        ConfigurationError, match=r"name is <function resize .*>; it must be a text, as in @job\("
     ):
-        job("resize", **{field: 30})  # type: ignore[arg-type]  # as users without a type checker write it
+        job(resize)  # type: ignore[arg-type]  # as users without a type checker write it
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from concurrent.futures import Future
 from functools import cache, partial, wraps
 from itertools import starmap
 from multiprocessing import Process
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from subprocess import PIPE, Popen
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -180,3 +181,18 @@ def test_a_command_that_is_not_waited_for_is_refused_while_it_runs() -> None:
         command.communicate(b"\n")
 
         refuse_unawaited("fetch", command)
+
+
+def test_the_results_of_a_pool_are_refused_until_all_are_there() -> None:
+    go_on = Event()
+    with ThreadPool(1) as pool:
+        one, several = pool.apply_async(go_on.wait), pool.map_async(str, [1])
+        for undone, kind in ((one, "an ApplyResult"), ([several, one], "a MapResult")):
+            with pytest.raises(NothingRan, match=f"^job fetch returned {kind}, {WAIT}$"):
+                refuse_unawaited("fetch", undone)
+        with pytest.raises(NothingRan, match=f"^job fetch returned an IMapIterator, {LOOP}$"):
+            refuse_unawaited("fetch", pool.imap(str, [1]))
+        go_on.set()
+        several.wait()
+
+        refuse_unawaited("fetch", [one, several])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.results import Results
 
 # What no step can change for the one after it.
-UNCHANGING = frozenset({type(None), bool, int, float, str})
+UNCHANGING = frozenset(
+    {type(None), bool, int, float, str, bytes, Decimal, UUID, date, datetime, time, timedelta}
+)
 
 
 @dataclass(frozen=True, slots=True)

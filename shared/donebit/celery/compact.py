@@ -1,4 +1,4 @@
-"""Celery's Redis backend, which stores a result without what says nothing: a third less of most results."""
+"""Celery's Redis backend, which stores a result without what says nothing: some 44 bytes less."""
 
 from __future__ import annotations
 

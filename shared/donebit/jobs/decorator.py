@@ -78,18 +78,13 @@ def _mark(function: StepFunction, options: JobOptions) -> StepFunction:
 
 
 def _checked(options: JobOptions) -> JobOptions:
+    _check_types(options)
     name, policy = checked_name(options.name, "job"), options.retry_policy
     if not 1 <= policy.max_attempts <= MOST_ATTEMPTS:
         raise ConfigurationError(
             f"job {name}: max_attempts is {policy.max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
         )
     timeout, most = options.step_timeout, options.max_concurrency
-    durations: dict[str, object] = {"backoff": policy.backoff, "step_timeout": timeout}
-    for field, given in durations.items():
-        if not isinstance(given, timedelta | None):
-            raise ConfigurationError(
-                f"job {name}: {field} is {given!r}; it must be a timedelta, such as timedelta(seconds=30)"
-            )
     if policy.backoff < timedelta(0) or (timeout is not None and timeout <= timedelta(0)):
         raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
     if most is not None and most < 1:
@@ -98,3 +93,21 @@ def _checked(options: JobOptions) -> JobOptions:
         known = " or ".join(PRIORITIES)
         raise ConfigurationError(f"job {name}: priority is {options.priority!r}; it must be {known}")
     return options
+
+
+def _check_types(options: JobOptions) -> None:
+    """Refuse what Python itself would refuse by its operators, or take for something else."""
+    policy = options.retry_policy
+    number, duration = "an integer", "a timedelta, such as timedelta(seconds=30)"
+    for field, given, kind, what in (
+        ("name", options.name, str, 'a text, as in @job("resize")'),  # a function where it has no parentheses
+        ("max_attempts", policy.max_attempts, int, number),
+        ("backoff", policy.backoff, timedelta, duration),
+        ("step_timeout", options.step_timeout, timedelta | None, duration),
+        ("keep_results", options.keep_results, bool, "True or False"),
+        ("max_concurrency", options.max_concurrency, int | None, number),
+    ):
+        if not isinstance(given, kind) or (what is number and isinstance(given, bool)):
+            raise ConfigurationError(
+                f"job {options.name!s:.100}: {field} is {given!r:.100}; it must be {what}"
+            )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from itertools import starmap
+from multiprocessing.pool import AsyncResult, IMapIterator
 from multiprocessing.process import BaseProcess
 from subprocess import Popen
 from threading import Thread
@@ -23,9 +24,9 @@ KINDS: tuple[tuple[str, Callable[[object], bool]], ...] = (
     ("a generator function", inspect.isgeneratorfunction),
 )
 # What these hold runs when they are iterated, and a worker does not.
-LAZY = (GeneratorType, map, filter, starmap)
+LAZY = (GeneratorType, map, filter, starmap, IMapIterator)
 # What these stand for may still run.
-RUNNING = (Future, Popen, Thread, BaseProcess)
+RUNNING = (Future, AsyncResult, Popen, Thread, BaseProcess)
 # Most steps return nothing; of what others do return, these need no closer look.
 PLAIN = frozenset({type(None), bool, int, float, str, bytes, dict})
 
@@ -77,7 +78,8 @@ def refuse_unawaited(name: str, returned: object) -> None:
 
     Raises:
         NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, or a future, a
-            thread or a process that has not ended. The text is one sentence that names the job.
+            pool's result, a thread or a process that has not ended. The text is one sentence that names the
+            job.
     """
     if type(returned) in PLAIN:
         return
@@ -97,11 +99,13 @@ def refuse_unawaited(name: str, returned: object) -> None:
 
 
 def _runs(returned: object) -> bool:
-    """Whether a future, a thread or a process has not ended, or has not begun."""
+    """Whether a future, a pool's result, a thread or a process has not ended, or has not begun."""
     if isinstance(returned, Thread | BaseProcess):
         return returned.ident is None or returned.is_alive()
     if isinstance(returned, Popen):
         return returned.poll() is None
+    if isinstance(returned, AsyncResult):
+        return not returned.ready()
     return isinstance(returned, Future) and not returned.done()
 
 

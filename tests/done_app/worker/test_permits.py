@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -50,6 +52,19 @@ def test_a_killed_process_is_forgotten_before_its_number_is_anothers(
     permits.PermitKeeper(store, lambda _: []).look()
 
     assert list(permits.killed) == [8]
+
+
+def test_a_process_that_has_given_its_permit_up_meanwhile_is_not_ended(
+    store: Store, board: PositionBoard
+) -> None:
+    assert board.permits_by_pid() == {}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        message = leases.Message("a", "", careful=False, holder=Holder("m", "here:7", process.pid))
+
+        permits.PermitKeeper(store, lambda _: []).end(process.pid, 1, message)
+
+        process.communicate(b"\n")
+    assert (process.returncode, process.pid in permits.killed) == (0, False)
 
 
 class Clock:

@@ -107,7 +107,9 @@ import gc
 gc.freeze()
 from done_app.worker import signals
 counts = [gc.get_freeze_count()]
-for made in ([], [[]]):
+made = []
+for _ in range(2):
+    made += [[] for _ in range(1000)]
     signals.share_memory()
     counts.append(gc.get_freeze_count())
 print(*counts)

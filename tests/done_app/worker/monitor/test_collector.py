@@ -56,9 +56,12 @@ def test_what_is_said_is_kept(store: Store, pipe: Pipe, handler: LineHandler, vo
 def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe, voice: Emitter) -> None:
     keeper = Collector(store, pipe, a_worker())
 
+    count_steps(voice, 0)
+    keeper.collect()
+    assert list(client.scan_iter(match="donebit:heartbeat:steps:*")) == []
+
     for _ in range(3):
-        with voice.working_on("a") as work:
-            work.counts = RunCounts("thumbnail", 5)
+        count_steps(voice, 5)
         keeper.collect()
 
     minutes = list(client.scan_iter(match="donebit:heartbeat:steps:*"))

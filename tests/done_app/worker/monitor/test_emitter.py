@@ -9,7 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line
+from done_app.worker.monitor.emitter import (
+    COUNTS_A_MESSAGE,
+    MOST_UNSENT,
+    Emitter,
+    LineHandler,
+    encode_line,
+)
 from done_app.worker.monitor.pipe import LINE, MAX_MESSAGE_BYTES, WORK, Pipe
 from done_app.worker.steps.run_counts import RunCounts
 from done_app.worker.steps.time_limit import StepTimedOut
@@ -165,6 +171,16 @@ def test_counts_that_find_no_room_are_sent_with_the_next(voice: Emitter, pipe: P
         work.counts = sent
 
     assert counted(pipe) == [[lost, sent]]
+
+
+def test_of_counts_that_never_find_room_the_newest_are_kept(voice: Emitter, pipe: Pipe) -> None:
+    many = [RunCounts("thumbnail", number, times=[]) for number in range(MOST_UNSENT + 5)]
+    lose_room(voice, pipe, many)
+
+    with voice.working_on("a"):
+        pass
+
+    assert counted(pipe) == [many[5 : 5 + COUNTS_A_MESSAGE]]
 
 
 def test_counts_of_many_jobs_with_long_names_fit_the_pipe(voice: Emitter, pipe: Pipe) -> None:
