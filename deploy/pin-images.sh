@@ -18,6 +18,7 @@ for name in PYTHON_IMAGE REDIS_IMAGE RABBITMQ_IMAGE; do
     echo "$name=$image has no digest: it was made here, and is of no registry" >&2
     exit 1
   fi
-  sed -i "s#^$name=.*#$name=$image@$digest#" "$file"
+  sed -i.before "s#^$name=.*#$name=$image@$digest#" "$file" # not every sed takes -i without a suffix
+  rm "$file.before"
   grep "^$name=" "$file"
 done

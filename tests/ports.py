@@ -8,15 +8,13 @@ from collections.abc import Iterable
 from donebit.demo import ports
 
 SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
-OF_A_PROCESS = 600  # of pytest-xdist: between looking for a port and listening on it, no other may take it
 
 
 def keep_to_own() -> None:
-    """Have this process find ports that no other process of the same run finds."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    first = ports.SERVER_PORTS.start + int(worker) * OF_A_PROCESS
-    if first + OF_A_PROCESS <= ports.SERVER_PORTS.stop:
-        ports.SERVER_PORTS = range(first, first + OF_A_PROCESS)
+    """Have this process of pytest-xdist find ports that no other of the same run finds."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports.SERVER_PORTS = ports.SERVER_PORTS[worker % workers :: workers]
 
 
 def named_ports(names: Iterable[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from donebit.addresses import address
+from donebit.addresses import LOOPBACK, address
 from donebit.demo import ports
 from donebit.demo.errors import CannotStart
 
@@ -66,3 +66,15 @@ def test_the_address_is_one_that_a_browser_here_can_open(host: str, expected: st
 
 def test_the_embedded_server_is_not_put_where_clients_dial_from() -> None:
     assert max(ports.SERVER_PORTS) < 32_768
+
+
+def test_a_port_is_given_again_after_all_others_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = ports.free_server_ports(9)
+    monkeypatch.setattr(ports, "SERVER_PORTS", [*others[:4], first, *others[4:]])
+
+    with socket.create_server((LOOPBACK, first)):
+        given = [ports.free_server_port() for _ in others]
+        again = ports.free_server_port()
+
+    assert sorted(given) == sorted(others)
+    assert again == given[0]

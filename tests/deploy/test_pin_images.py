@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,11 @@ case "$1 $2" in
 'pull --quiet') mv "$(dirname "$0")/registry/$name" "$(dirname "$0")/images/$name" ;;
 esac
 """
+# As on macOS and BSD: what follows -i is the suffix of the file that stays.
+SED = """#!/bin/sh
+case "$1" in -i) echo "sed: -i needs a suffix" >&2 && exit 1 ;; esac
+exec {} "$@"
+"""
 
 
 class Machine:
@@ -28,8 +34,9 @@ class Machine:
         self._folder, self.env = folder, folder / ".env"
         for name in ("images", "registry"):
             (folder / name).mkdir()
-        (folder / "docker").write_text(TOOL)
-        (folder / "docker").chmod(0o755)
+        for name, text in (("docker", TOOL), ("sed", SED.format(shutil.which("sed")))):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
 
     def has(self, image: str, *digests: str, at: str = "images") -> None:
         name = image.replace("/", "_").replace(":", "_")
@@ -65,6 +72,7 @@ def test_each_image_gets_the_digest_of_its_own_name(machine: Machine) -> None:
     assert (said.returncode, said.stderr, said.stdout.splitlines()) == (0, "", pinned)
     lines = ["# PYTHON_IMAGE=no", *pinned[:2], "API_TOKEN=python:3.13-slim", pinned[2]]
     assert machine.env.read_text().splitlines() == lines
+    assert [one.name for one in machine.env.parent.glob(".env*")] == [".env"]
     assert machine.pin().stdout == ""  # what has a digest stays as it is
     assert machine.env.read_text().splitlines() == lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,12 +13,11 @@ from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
-from donebit.web.listener import Table
 from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.axis import AXIS_HEIGHT, ticks
 from trigger_app.pages.distinct.expression import Refusal, Result, result
-from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read_figures
+from trigger_app.pages.distinct.figures import last_reads, read_figures
 from trigger_app.pages.distinct.retention import Cell
 from trigger_app.pages.distinct.routes import part
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
@@ -190,14 +188,18 @@ def test_an_expression_of_many_parts_is_counted_and_not_drawn(real_store: Store)
     assert (len(few.segments), len(many.segments)) == (1, 0)
 
 
-def test_the_figures_of_one_event_are_read_at_most_once_a_second(real_store: Store) -> None:
-    context, fresh = context_on(real_store), time.monotonic() + 60
+def test_the_figures_of_one_event_are_read_now_and_then(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_on(real_store)
     record(real_store, [1], "seen")
-    just_read: Table = {"now": Figures({"all": 7}, fresh)}
-    read_long_ago: Table = {"now": Figures({"all": 7}, time.monotonic() - EVERY_SECONDS)}
+    monkeypatch.setattr(last_reads, "every", timedelta(minutes=1))
+    first = read_figures(context, "seen", {})
+    record(real_store, [2], "seen")
 
-    assert read_figures(context, "seen", just_read) is just_read
-    assert '<span id="distinct">1</span>' in read_figures(context, "seen", read_long_ago)["now"]["html"]
+    assert read_figures(context, "seen", first) is first
+    monkeypatch.setattr(last_reads, "every", timedelta(0))
+    assert '<span id="distinct">2</span>' in read_figures(context, "seen", first)["now"]["html"]
 
 
 def test_a_stream_about_an_invalid_event_name_is_empty(real_store: Store) -> None:

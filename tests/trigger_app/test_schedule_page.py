@@ -12,6 +12,7 @@ from donebit.store import Store
 from tests.trigger_app.test_pages import PEOPLE, SCRIPTS
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages import failures, history, schedules
+from trigger_app.pages.distinct import figures
 from trigger_app.pages.last_reads import LastReads
 
 FORM = {"name": "nightly", "cron": "30 2 * * *", "zone": "Europe/Berlin", "count": "3", "job": "demo"}
@@ -126,6 +127,7 @@ def test_who_watches_one_part_keeps_no_other_part_from_being_read() -> None:
         ("/events/schedules", schedules.last_reads),
         ("/events/history/24h", history.last_reads),
         ("/events/task/nightly", failures.last_reads),
+        ("/events/distinct/example", figures.last_reads),
     ],
 )
 def test_a_stream_does_not_begin_with_what_was_read_before(

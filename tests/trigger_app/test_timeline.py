@@ -60,6 +60,20 @@ def test_every_run_of_a_task_is_in_its_timeline(store: Store, hand_moved_clock: 
     ]
 
 
+def test_what_was_at_a_whole_second_is_not_after_what_followed(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    """Its time is written without a fraction."""
+    hand_moved_clock.moment = hand_moved_clock.moment.replace(microsecond=0)
+    task = lifecycle.cancel(store, start(store, 3).id)
+    hand_moved_clock.forward(seconds=0.5)
+    resuming.resume(store, task.id, TTLS)
+
+    past = [one.what for one in timeline_of(now(store, task), []) if one.at]
+
+    assert past == ["Created", "Cancelled", "Resumed"]
+
+
 def test_a_task_done_after_it_failed_was_not_resumed(store: Store) -> None:
     task = start(store, 1)
     failing.fail(store, task.id, 0, "no")

@@ -87,7 +87,7 @@ def trouble_lines(store: Store, task: Task) -> Sequence[LogLine]:
 
 def trouble_message(context: PageContext, now: Task, before: Table) -> Message:
     """Draw the last warnings and errors, or return what was drawn just now: it takes a search of the log."""
-    if (known := before.get("trouble")) and last_reads.is_recent(now.id):
+    if last_reads.is_recent(now.id) and (known := before.get("trouble")):
         return known
     root = context.settings.trigger_prefix
     return fragment("trouble", root=root, task_id=now.id, trouble=trouble_lines(context.store, now))

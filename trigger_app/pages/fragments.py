@@ -81,6 +81,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "number": number,
     "size": size,
     "duration": duration,
+    "iso": clock.iso,
     "moment": moment,
     "age": age,
     "ago": ago,

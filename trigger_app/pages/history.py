@@ -71,7 +71,7 @@ def mark(of: Range, start: datetime) -> str:
 
 def read_history(context: PageContext, about: str, before: Table) -> Table:
     """Read a range, drawn as HTML, every few seconds."""
-    if before and last_reads.is_recent(about):
+    if last_reads.is_recent(about) and before:
         return before
     of = RANGES.get(about, DAY)
     found = read_throughput(context.store, of, clock.now())

@@ -123,7 +123,7 @@ def overview(context: PageContext, after: str) -> dict[str, Any]:
 
 def read_schedules(context: PageContext, about: str, before: Table) -> Table:
     """Read the schedules that follow a name, drawn as HTML, every other second at most."""
-    if before and last_reads.is_recent(about):
+    if last_reads.is_recent(about) and before:
         return before
     found = overview(context, about)
     root = context.settings.trigger_prefix

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from donebit import clock
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.formatting import count_of
@@ -20,18 +19,16 @@ class TimelineEntry:
     """One thing that happened, or is pending."""
 
     what: str
-    at: str | None = None  # None: its time is not kept, or it is pending
+    at: datetime | None = None  # None: its time is not kept, or it is pending
     more: str = ""
     mark: str = "past"  # past, good, bad or next
 
 
 def timeline_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[TimelineEntry]:
     """Return what happened, oldest first, then what is pending."""
-    past = list(happened(task))
-    past.sort(key=lambda event: event.at or "")
     return [
-        TimelineEntry("Created", clock.iso(task.created_at), started(task)),
-        *past,
+        TimelineEntry("Created", task.created_at, started(task)),
+        *sorted(happened(task), key=lambda event: event.at or task.created_at),
         *pending(task),
         *notified_entries(deliveries),
     ]
@@ -48,19 +45,19 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
     if task.dispatched_at:
         messages = count_of(task.messages, "message")
         again = f", run {task.run}" if task.run > 1 else ""
-        yield TimelineEntry("Steps sent", clock.iso(task.dispatched_at), messages + again)
+        yield TimelineEntry("Steps sent", task.dispatched_at, messages + again)
     if task.probed_at and task.heals:
         times = "once" if task.heals == 1 else f"{task.heals} times"
-        yield TimelineEntry("Resent", clock.iso(task.probed_at), f"missing steps resent {times}")
+        yield TimelineEntry("Resent", task.probed_at, f"missing steps resent {times}")
     if task.stalled:
-        yield TimelineEntry("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
+        yield TimelineEntry("Stalled", task.stalled_at, why_stalled(task), "bad")
     if task.paused:
-        yield TimelineEntry("Paused", _iso(task.paused_at), "until it is resumed", "next")
+        yield TimelineEntry("Paused", task.paused_at, "until it is resumed", "next")
     if task.ended_at:
         mark = "good" if task.state is State.DONE else "bad"
-        yield TimelineEntry(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
+        yield TimelineEntry(ENDS[task.state], task.ended_at, ended(task), mark)
     if task.announced_at:
-        yield TimelineEntry("Notified", clock.iso(task.announced_at), task.end_name)
+        yield TimelineEntry("Notified", task.announced_at, task.end_name)
 
 
 def earlier_runs(task: Task) -> Iterator[TimelineEntry]:
@@ -68,9 +65,9 @@ def earlier_runs(task: Task) -> Iterator[TimelineEntry]:
     begun = [run.started_at for run in task.earlier_runs[1:]] + [task.run_started_at]
     for run, resumed_at in zip(task.earlier_runs, begun, strict=False):
         done = f"run {run.run}: {run.done_steps:,} of {count_of(task.count, 'step')} done"
-        yield TimelineEntry(ENDS[run.state], clock.iso(run.ended_at), done, "bad")
+        yield TimelineEntry(ENDS[run.state], run.ended_at, done, "bad")
         if resumed_at > run.ended_at:  # else its steps were reported after it had failed, without a resume
-            yield TimelineEntry("Resumed", clock.iso(resumed_at), f"run {run.run + 1}")
+            yield TimelineEntry("Resumed", resumed_at, f"run {run.run + 1}")
 
 
 def why_stalled(task: Task) -> str:
@@ -100,7 +97,7 @@ def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineE
         result = one.attempts[-1].said if one.attempts else "not tried yet"
         mark = {"delivered": "good", "pending": "next"}.get(one.outcome, "bad")
         tries = f", {len(one.attempts)} attempts" if len(one.attempts) > 1 else ""
-        at = one.attempts[-1].at if one.attempts else None
+        at = datetime.fromisoformat(one.attempts[-1].at) if one.attempts else None
         yield TimelineEntry(delivery_title(one), at, f"{one.to}: {result}{tries}", mark)
 
 
@@ -109,7 +106,3 @@ def delivery_title(delivery: DeliveryAnswer) -> str:
     if delivery.kind != "then":
         return f"{delivery.kind.capitalize()} {delivery.outcome}"
     return f"Next task {'started' if delivery.outcome == 'delivered' else delivery.outcome}"
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else clock.iso(moment)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
+from functools import cache
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
@@ -38,17 +40,26 @@ def free_server_port() -> int:
 
 
 def free_server_ports(count: int) -> list[int]:
-    """Return so many free loopback ports, each another one."""
+    """Return so many free loopback ports, none a second time while there are others.
+
+    For what listens on one given before may only be about to, the first time or again.
+    """
     found: list[int] = []
     with ExitStack() as held:
         while len(found) < count:
-            port = secrets.choice(SERVER_PORTS)
+            port = SERVER_PORTS[next(turns()) % len(SERVER_PORTS)]
             try:
                 held.enter_context(closing(bound(LOOPBACK, port)))
             except OSError:
                 continue
             found.append(port)
     return found
+
+
+@cache
+def turns() -> Iterator[int]:
+    """Return a count that begins anywhere, and not when this is imported: forks would all begin there."""
+    return itertools.count(secrets.randbelow(len(SERVER_PORTS)))
 
 
 def _listen(host: str, port: int, variable: str) -> socket.socket:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from redis import Redis
 
@@ -149,7 +151,7 @@ def test_failures_are_grouped_listed_and_retried_by_group(services: Services) ->
         ("no such file", 1),
     ]
     assert (first["ranges"], first["attempts"], first["example"]) == ([[0, 1], [2, 3]], 2, None)
-    assert first["first_at"] <= first["last_at"]
+    assert datetime.fromisoformat(first["first_at"]) <= datetime.fromisoformat(first["last_at"])
     assert [one["step"] for one in listed["failures"]] == [0, 2]
     assert retried == {"task_id": task_id, "retried": 2, "state": "running", "failed_steps": 1}
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from donebit.web.front import connections
 from donebit.web.front.connections import Connections, Peer, peer_of
 from donebit.web.front.proxies import TrustedProxies
 from tests.started import eventually
@@ -114,3 +115,22 @@ def test_they_are_bounded_again_once_a_file_is_free(
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
     eventually(lambda: ended(opened) == [True, *[False] * MOST], what="none is ended")
+
+
+def test_what_keeps_them_from_being_looked_at_is_one_line_a_minute(
+    listening: Listening, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[int]()
+
+    def open_files() -> list[int]:
+        tried.append(len(tried))
+        if len(tried) < 4:
+            raise OSError("no file is free")
+        return []
+
+    monkeypatch.setattr(connections, "CHECK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(connections, "open_files", open_files)
+    listening.watched.watch()
+
+    eventually(lambda: len(tried) > 3)
+    assert caplog.text.count("the connections cannot be looked at") == 1

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from datetime import timedelta
 
 from donebit import clock
 from donebit.activity.analytics.summary import summary
 from donebit.activity.events import event as events
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT, is_name
-from donebit.web.listener import Message, Table
+from donebit.web.listener import Table
 from trigger_app.pages.fragments import fragment
+from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.view import PageContext
 
-EVERY_SECONDS = 1.0  # at most this often are the figures of one event read, however many clients listen
-NOW = "now"
-
-
-class Figures(dict[str, Any]):
-    """A message and the time it was read, which does not count when two are compared."""
-
-    def __init__(self, message: Message, read_at: float) -> None:
-        super().__init__(message)
-        self.read_at = read_at
+last_reads = LastReads(timedelta(seconds=1))
 
 
 def figures(site: Site, event: str) -> dict[str, int | None]:
@@ -48,9 +39,9 @@ def figures(site: Site, event: str) -> dict[str, int | None]:
 
 def read_figures(context: PageContext, about: str, before: Table) -> Table:
     """Draw the figures of the event `about`, read at most once a second."""
-    event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
+    event = about or EXAMPLE_EVENT
     if not is_name(event):
         return {}
-    if isinstance(last, Figures) and now - last.read_at < EVERY_SECONDS:
+    if last_reads.is_recent(about) and before:
         return before
-    return {NOW: Figures(fragment("figures", now=figures(context.site, event)), now)}
+    return {"now": fragment("figures", now=figures(context.site, event))}

@@ -17,7 +17,7 @@ from donebit.names import EXAMPLE_EVENT
 from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
 from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Chosen, DistinctSelection
 from trigger_app.pages.distinct.expression import Refusal, result
-from trigger_app.pages.distinct.figures import figures, read_figures
+from trigger_app.pages.distinct.figures import figures, last_reads, read_figures
 from trigger_app.pages.distinct.naming import list_users
 from trigger_app.pages.problems import wants_page
 from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
@@ -94,4 +94,4 @@ def part(draw: Callable[[], T]) -> dict[str, T | str]:
         return {"refused": error.detail}
 
 
-VIEW = View("distinct", "/distinct", "Users", add_routes, read_figures)
+VIEW = View("distinct", "/distinct", "Users", add_routes, read_figures, last_reads)

@@ -14,13 +14,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from donebit.networks import network_of
+from donebit.throttled_log import Intervals
 from donebit.web.front.proxies import TrustedProxies
 
 OPEN_FILES = Path("/dev/fd")
 CHECK_EVERY_SECONDS = 0.5
+LINE_EVERY = timedelta(minutes=1)  # about what keeps them from being looked at, which may last
 
 Peer = tuple[str, str]  # an address and a port, as the listener says it
 
@@ -49,6 +52,7 @@ class Connections:
         self._port, self._most_of_one, self._known = port, most_of_one, known
         self._proxies, self._note = proxies, note
         self._strangers: list[Peer] = []  # at the check before, the oldest first
+        self._lines = Intervals(LINE_EVERY)
 
     def watch(self) -> None:
         """Bound them from now on, by a thread."""
@@ -60,7 +64,8 @@ class Connections:
             try:
                 self.check()
             except Exception:  # no file may be free; without this thread nothing would be bounded any more
-                log.exception("the connections cannot be looked at")
+                if self._lines.is_due("check"):
+                    log.exception("the connections cannot be looked at")
 
     def check(self) -> None:
         """End what is beyond the bound: the oldest of those that were strangers at the check before too.
