@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,8 @@ def test_a_failover_under_load_loses_no_step(
 
 
 def test_calls_beyond_the_pool_wait_for_a_connection(group: SentinelGroup) -> None:
-    store = Store.at(group.url(), connections=1)
+    waiting = timedelta(seconds=DONE_SECONDS)  # a busy machine may run none of these threads for a second
+    store = Store.at(group.url(), connections=1, timeout=waiting)
     failures: list[BaseException] = []
 
     def ask_often() -> None:

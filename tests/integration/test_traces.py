@@ -34,16 +34,17 @@ def traced_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector)
 
 
 def spans_of(
-    collector: Collector, task_id: str, end: str = "donebit.announce", slices: int = 0
+    collector: Collector, task_id: str, end: str = "donebit.announce", slices: int = 0, also: str = ""
 ) -> dict[str, list[Seen]]:
-    """The spans of a task's whole trace, by name, once its end and so many slices have come.
+    """The spans of a task's whole trace, by name, once its end, so many slices and any named `also` came.
 
-    Each process sends its own: the last one may come first.
+    Each process sends its own, a request's after all that it did: the last one may come first.
     """
     (last, *_) = collector.await_spans(
         lambda seen: seen.name == end and seen.attributes.get("donebit.task_id") == task_id
     )
     collector.await_spans(lambda seen: seen.name == SLICE and seen.trace == last.trace, slices)
+    collector.await_spans(lambda seen: seen.name == also and seen.trace == last.trace, 1 if also else 0)
     found: dict[str, list[Seen]] = {}
     for seen in collector.spans():
         if seen.trace == last.trace:
@@ -61,7 +62,7 @@ def test_one_trace_from_the_request_to_the_webhook(traced_stack: Stack, collecto
         body = {"count": 40, "job": "demo", "params": {"sleep_ms": 0}, "batch": 20, "webhook": receiver.url}
         headers = {"traceparent": f"00-{trace}-{caller}-01"}
         answer = ask("POST", f"{traced_stack.trigger}/tasks", body, headers=headers)
-        found = spans_of(collector, answer.said["task_id"], "donebit.webhook", slices=2)
+        found = spans_of(collector, answer.said["task_id"], "donebit.webhook", 2, also="POST /tasks")
 
     (request,), (dispatch,) = found["POST /tasks"], found["donebit.dispatch"]
     (announcement,), (webhook,) = found["donebit.announce"], found["donebit.webhook"]
@@ -165,8 +166,9 @@ def test_requests_that_have_a_short_way_without_traces_have_a_span(
     ask("PUT", f"{traced_stack.done}/tasks/{task_id}/steps/0", headers=headers)
     ask("POST", f"{traced_stack.distinct}/distinct?userId=7", headers=headers)
 
-    found = spans_of(collector, task_id)
-    (report,), (announcement,) = found["PUT /tasks/<task_id>/steps/<n>"], found["donebit.announce"]
+    name = "PUT /tasks/<task_id>/steps/<n>"
+    found = spans_of(collector, task_id, also=name)
+    (report,), (announcement,) = found[name], found["donebit.announce"]
     (visit,) = collector.await_spans(lambda seen: seen.name == "POST /distinct")
     assert (report.trace, report.attributes["donebit.task_id"], visit.trace) == (trace, task_id, trace)
     assert (announcement.parent, announcement.trace) == (report.id, trace)
