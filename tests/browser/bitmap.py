@@ -20,6 +20,7 @@ const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: tr
 copy.drawImage(map, at(column), at(row), 1, 1, 0, 0, 1, 1);
 return [...copy.getImageData(0, 0, 1, 1).data].join(" ");
 """
+CLEAR = "0 0 0 0"  # laid out, and not drawn yet
 MARKED = """
 const { width, height } = document.querySelector("#cells canvas + canvas");
 const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
@@ -39,7 +40,7 @@ class BitMap:
     def __init__(self, page: Page, task_id: str) -> None:
         self.page = page
         page.open(f"/tasks/{task_id}")
-        eventually(lambda: self.colour(0), what="no cell is drawn")
+        eventually(lambda: self.colour(0) not in (None, CLEAR), what="no cell is drawn")
 
     def colour(self, cell: int) -> str | None:
         """Red, green, blue and opacity in the middle of a cell."""

@@ -16,12 +16,14 @@ from tests.started import eventually
 REPLACED = "does not belong to the document"
 FORMS = {"done": "#start", "distinct": "#simulate"}
 
-# Two frames: what reacts to a new size has reacted then, and is drawn. Colours fade after that.
+# Two frames: what reacts to a new size has reacted then, and is drawn. Colours fade after that. Each further
+# frame is asked for: the browser draws none for what fades out of sight, and never says that it has faded.
 DRAWN = """
 const done = arguments[arguments.length - 1];
 const ends = (one) => one.effect.getComputedTiming().endTime !== Infinity;
-const faded = () => Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished));
-requestAnimationFrame(() => requestAnimationFrame(() => faded().then(() => done())));
+const fades = () => document.getAnimations().some((one) => ends(one) && one.playState === "running");
+const look = () => (fades() ? requestAnimationFrame(look) : done());
+requestAnimationFrame(() => requestAnimationFrame(look));
 """
 OVERFLOW = """
 const within = document.querySelectorAll("main :is(.tasks li, .tiles > div, article)");
@@ -39,6 +41,8 @@ class Page:
         self.browser.get(self.address + path)
 
     def find(self, selector: str) -> WebElement:
+        """The first such element, once it is there: what a click leads to may come after the next look."""
+        eventually(lambda: self.is_there(selector), what=f"there is no {selector}")
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
     def is_there(self, selector: str) -> bool:
