@@ -173,6 +173,20 @@ class TaskBody(TaskRequest):
     ] = None
 
 
+class StartHeader(Request):
+    model_config = ConfigDict(extra="ignore")
+
+    idempotency_key: Annotated[
+        IdempotencyKey | None,
+        Field(
+            alias="Idempotency-Key",
+            description="repeating a request without a `task_id` with the same key finds the task that the "
+            "first one started, while its record is kept; each token has keys of its own",
+            json_schema_extra={"example": "order-7"},
+        ),
+    ] = None
+
+
 class RerunPath(Request):
     task_id: Annotated[
         Name, Field(description="the task to run again", json_schema_extra={"example": "9f2c41d07a3b"})

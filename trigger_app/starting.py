@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from donebit.access.report_tokens import ReportTokens
-from donebit.completion import lifecycle, rerunning
+from donebit.completion import changing, lifecycle, rerunning
 from donebit.completion.items import check_size
 from donebit.completion.lifecycle import PackedItems, Started, check_count
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
+from donebit.errors import Conflict
 from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
+from donebit.web.access import current_caller
 from donebit.web.answers import Reply, answer
 from donebit.web.quotas import admit_task, note_task
 from trigger_app.models import RerunBody, TaskBody, TaskStarted
@@ -47,16 +49,27 @@ class Starter:
     checker: Checker
     settings: Settings
 
-    def start_body(self, body: TaskBody) -> StartedTask:
-        """Start the task that a request body asks for, with its items. Raises as `start`."""
+    def start_body(self, body: TaskBody, *, reply_key: str | None = None) -> StartedTask:
+        """Start the task that a request body asks for, with its items.
+
+        Raises as `start`, and InvalidInput if another request had the same reply key.
+        """
+        if body.task_id is not None or reply_key is None:
+            return self._start_body(body, body.task_id)
+        try:
+            return self._start_body(body, id_of_key(reply_key))
+        except Conflict:
+            raise changing.key_reused(reply_key) from None
+
+    def _start_body(self, body: TaskBody, task_id: str | None) -> StartedTask:
         spec = spec_of(body, self.checker.jobs, self.settings.stall_after)
         check_count(spec.count, self.settings.max_steps)
         jobs = self.checker.jobs  # an unknown one is refused below, after what weighs more
         items = pack_items(body, jobs.find(body.job) if body.job and body.job in jobs else None)
         if items is None:
-            return self.start(spec, body.task_id)
+            return self.start(spec, task_id)
         check_size(items.size, self.settings.max_items_bytes)
-        return self.start(replace(spec, items=items.digest), body.task_id, items)
+        return self.start(replace(spec, items=items.digest), task_id, items)
 
     def start(
         self, spec: TaskSpec, task_id: str | None = None, items: PackedItems | None = None
@@ -130,3 +143,9 @@ class Starter:
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))
+
+
+def id_of_key(reply_key: str) -> str:
+    """The id of the task that requests with an Idempotency-Key start; each token has keys of its own."""
+    caller = current_caller()
+    return changing.call_token(reply_key, "start", caller.name if caller else None)

@@ -17,6 +17,7 @@ from trigger_app.models import (
     RerunBody,
     RerunHeader,
     RerunPath,
+    StartHeader,
     TaskBody,
     TaskStarted,
 )
@@ -58,12 +59,13 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
     """Add the route that starts a task of any job, or of none."""
 
     @routes.post("/tasks", responses={200: TaskStarted, 202: TaskStarted, **CONFLICT})
-    def create_task(body: TaskBody) -> Reply:
+    def create_task(header: StartHeader, body: TaskBody) -> Reply:
         """Start a task.
 
-        The same `task_id` and body again answer 200 with the existing task; another body answers 409.
+        The same `task_id` and body again answer 200 with the existing task; another body answers 409. So does
+        the same `Idempotency-Key` where there is no `task_id`, and another body answers 422.
         """
-        return starter.start_body(body).reply()
+        return starter.start_body(body, reply_key=header.idempotency_key).reply()
 
 
 def add_rerun(routes: APIBlueprint, starter: Starter) -> None:

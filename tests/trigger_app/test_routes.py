@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from donebit.access import tokens
+from donebit.access.roles import Role
 from donebit.store import Store
 from tests.web.services import ELSEWHERE, Services, body_of, problem_of
+from tests.web.test_roles import ADMIN, bearer
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -32,6 +37,39 @@ def test_the_same_task_id_again_is_the_same_task_or_a_conflict(store: Store) -> 
 
     assert again["task_id"] == "mine"
     assert "mine" in other["detail"]
+
+
+def test_the_same_key_is_the_same_task_or_refused(store: Store) -> None:
+    services = Services(store)
+
+    def start(key: str, **body: object) -> dict[str, Any]:
+        answer = services.trigger.post("/tasks", json={"count": 3, **body}, headers={"Idempotency-Key": key})
+        return {"status": answer.status_code, **(answer.json or {})}
+
+    first, again, other, named = start("a"), start("a"), start("b"), start("a", task_id="mine")
+    changed = start("a", count=4)
+
+    assert [one["status"] for one in (first, again, other, named)] == [202, 200, 202, 202]
+    assert first["task_id"] == again["task_id"] != other["task_id"]
+    assert named["task_id"] == "mine"
+    assert (changed["status"], changed["detail"]) == (
+        422,
+        "Idempotency-Key is 'a', which was used for another request",
+    )
+    assert start("a b")["status"] == 422
+
+
+def test_each_token_has_keys_of_its_own(store: Store) -> None:
+    services = Services(store, api_token=ADMIN)
+    _, other = tokens.create(store, "other", Role.TRIGGER)
+
+    def start(token: str) -> str:
+        headers = bearer(token) | {"Idempotency-Key": "a"}
+        return str(
+            body_of(services.trigger.post("/tasks", json={"count": 3}, headers=headers), 202)["task_id"]
+        )
+
+    assert start(ADMIN) != start(other)
 
 
 def test_without_a_broker_a_task_is_started_and_fanned_out_later(real_store: Store) -> None:
