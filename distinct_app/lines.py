@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from distinct_app.bodies import lines_of
 from distinct_app.models.common import MOST_USERS, NUMBER_RULE
 from distinct_app.models.visits import BadLine, RecordQuery, VisitLine, VisitsLine
+from donebit import wording
 from donebit.activity.events import batching
 from donebit.activity.events import event as events
 from donebit.activity.events.batching import Arrival
@@ -23,12 +24,10 @@ from donebit.activity.users.ids import User, UserKind
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json_line
 from donebit.moments import TimeUnit
-from donebit.web import wording
 from donebit.web.problems import Fault, Faults
 
 MOST_LINE_BYTES = 4096  # an id of 200 characters, each escaped, has 1200
 MOST_BAD_LINES = 20  # named in one answer
-KINDS = frozenset(kind.value for kind in UserKind)
 SLOT_SECONDS = 15 * 60  # hours and days begin at a multiple of it in every zone
 
 
@@ -159,10 +158,7 @@ def parse_line(model: type[VisitLine], line: bytes) -> VisitLine:
         return model.model_validate(read_json_line(line))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        # Without the tag of the union that a user is, as in `user.integers`.
-        named = ".".join(
-            str(part) for place, part in enumerate(first["loc"]) if not place or part not in KINDS
-        )
+        named = wording.path(first["loc"])
         raise InvalidInput(wording.sentence(named, first) if named else not_an_object(line)) from None
     except ValueError:
         raise InvalidInput(not_an_object(line)) from None
@@ -170,8 +166,7 @@ def parse_line(model: type[VisitLine], line: bytes) -> VisitLine:
 
 def not_an_object(line: bytes) -> str:
     """The reason why a line that is not a JSON object is refused."""
-    begin = line[: wording.LONGEST_QUOTE].decode(errors="replace")
-    return f"it is {wording.quoted(begin)}; it must be a JSON object"
+    return f"it is {wording.quoted(line)}; it must be a JSON object"
 
 
 def good_arrivals(

@@ -72,6 +72,7 @@ LAYERS = (
         "donebit.traces",
         "donebit.utf8",
         "donebit.webhook_policy",
+        "donebit.wording",
         "donebit.zone_rules",
     ),
     ("donebit.store",),

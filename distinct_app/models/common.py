@@ -11,7 +11,6 @@ from pydantic import (
     Discriminator,
     Field,
     PlainValidator,
-    Tag,
     WithJsonSchema,
 )
 
@@ -27,6 +26,8 @@ from donebit.web.models import (
     StoredName,
     checked_moment,
     expected,
+    member_tag,
+    untold,
 )
 
 MOST_USERS = 1_000_000
@@ -73,19 +74,21 @@ def _one_kind(users: Any) -> Any:
     return users
 
 
-def _kind(users: Any) -> UserKind:
+def kind_tag(user: Any) -> str:
+    """The tag of a user's kind in a union of both."""
+    return member_tag(UserKind.TEXTS if isinstance(user, str) else UserKind.INTEGERS)
+
+
+def _kind(users: Any) -> str:
     # A plain union would report every bad element twice, once for each kind.
-    return (
-        UserKind.TEXTS
-        if isinstance(users, list) and users and isinstance(users[0], str)
-        else UserKind.INTEGERS
-    )
+    return kind_tag(users[0] if isinstance(users, list) and users else None)
 
 
 # It stops at the first error: one takes 1.5 kB, and a body may have a million.
 Size = Field(min_length=1, max_length=MOST_USERS, fail_fast=True)
 Users = Annotated[
-    Annotated[list[UserId], Size, Tag(UserKind.INTEGERS)] | Annotated[list[Text], Size, Tag(UserKind.TEXTS)],
+    Annotated[list[UserId], Size, untold(UserKind.INTEGERS)]
+    | Annotated[list[Text], Size, untold(UserKind.TEXTS)],
     Discriminator(_kind),
     BeforeValidator(_one_kind),
     Field(examples=[[7, 8, 8]]),

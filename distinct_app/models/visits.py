@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
 from distinct_app.models.common import (
     Text,
@@ -14,9 +14,10 @@ from distinct_app.models.common import (
     VisitMoment,
     VisitTimeQuery,
     WrittenUserId,
+    kind_tag,
 )
 from donebit.activity.users.ids import User, UserKind
-from donebit.web.models import WRITTEN_BOOLEAN, Name, Request, expected
+from donebit.web.models import WRITTEN_BOOLEAN, Name, Request, expected, untold
 
 
 class VisitQuery(Request):
@@ -32,12 +33,9 @@ class MaybeVisitQuery(Request):
 MOST_VISITS = 1000
 
 
-def _kind(user: Any) -> UserKind:
-    return UserKind.TEXTS if isinstance(user, str) else UserKind.INTEGERS
-
-
 OneUser = Annotated[
-    Annotated[UserId, Tag(UserKind.INTEGERS)] | Annotated[Text, Tag(UserKind.TEXTS)], Discriminator(_kind)
+    Annotated[UserId, untold(UserKind.INTEGERS)] | Annotated[Text, untold(UserKind.TEXTS)],
+    Discriminator(kind_tag),
 ]
 
 Ids = Annotated[

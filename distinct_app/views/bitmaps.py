@@ -37,6 +37,7 @@ from donebit.errors import InvalidInput
 from donebit.json_reading import read_json_line
 from donebit.store.bitmaps import Bitmap
 from donebit.web.answers import Reply, answer
+from donebit.wording import quoted
 
 BYTES, LINES = "application/octet-stream", "application/x-ndjson"
 # No type says nothing, nor does the one that curl gives what it is told to send.
@@ -178,6 +179,6 @@ def sent_user(line: bytes, number: int) -> User:
         user = None
     if not isinstance(user, int | str) or isinstance(user, bool):
         raise InvalidInput(
-            f"line {number} is {line[:80]!r}; it must be an integer or a JSON text", field="body"
+            f"line {number} is {quoted(line)}; it must be an integer or a JSON text", field="body"
         )
     return user

@@ -94,11 +94,11 @@ FORMATS = "format is missing; it must be 'raw', 'roaring' or 'ids'"
 ROARING = BitMap([1, 2, 3]).serialize()
 REFUSED = [
     ("POST", "/events/a/bitmap?format=roaring", b"no", "no roaring bitmap in the portable format"),
-    ("POST", "/events/a/bitmap?format=ids", b"1\nx\n", r"line 2 is b'x'; it must be an integer"),
-    ("POST", "/events/a/bitmap?format=ids", b"true\n", "line 1 is b'true'"),
-    ("POST", "/events/a/bitmap?format=ids", b"1\n" + b"[" * 100_000, r"line 2 is b'\[\["),
-    ("PUT", "/flags/f/bitmap?format=ids", b"[" * 100_000, r"line 1 is b'\[\["),
-    ("PUT", "/flags/f/bitmap?format=ids", b"9" * 5000, "line 1 is b'999"),
+    ("POST", "/events/a/bitmap?format=ids", b"1\nx\n", r"line 2 is 'x'; it must be an integer"),
+    ("POST", "/events/a/bitmap?format=ids", b"true\n", "line 1 is 'true'"),
+    ("POST", "/events/a/bitmap?format=ids", b"1\n" + b"[" * 100_000, r"line 2 is '\[\["),
+    ("PUT", "/flags/f/bitmap?format=ids", b"[" * 100_000, r"line 1 is '\[\["),
+    ("PUT", "/flags/f/bitmap?format=ids", b"9" * 5000, "line 1 is '999"),
     ("POST", f"/distinct?userId={'9' * 5000}", b"", "userId"),
     ("PUT", f"/flags/f/users/{'9' * 5000}", b"", "user"),
     ("DELETE", f"/users/{'9' * 5000}", b"", "user"),
@@ -116,6 +116,10 @@ REFUSED = [
     ("PUT", "/events/a/expiry", b'{"day": 0}', "day is 0; it must be"),
     ("PUT", "/events/a/expiry", b'{"year": 1}', "year"),
     ("POST", "/events/a/estimate", b'{"users": ["a"]}', "users are texts"),
+    ("POST", "/events/a", b'{"users": [7, 1.5]}', r"^users\.1 is 1\.5; it must be an integer$"),
+    ("POST", "/events/a", b'{"users": ["a", ""]}', r"^users\.1 is ''; it must have at least 1 character"),
+    ("POST", "/visits", b'{"visits": [{"event": "a", "user": -1}]}', r"^visits\.0\.user is -1; it must be"),
+    ("POST", "/events/a", b"{1}", r"^the body is '\{1\}'; it must be a JSON object"),
 ]
 
 

@@ -36,9 +36,9 @@ def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> 
     ("params", "why"),
     [
         ({}, "missing parameter folder"),
-        ({"folder": "a", "width": "wide"}, "width: Input should be a valid integer"),
+        ({"folder": "a", "width": "wide"}, "width is 'wide'; it must be an integer"),
         ({"folder": "a", "height": 7}, r"unknown parameter height \(known: folder, width"),
-        ({"folder": 7}, "folder: Input should be a valid string"),
+        ({"folder": 7}, "folder is 7; it must be a text"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], why: str) -> None:
@@ -95,7 +95,7 @@ def test_what_no_function_could_be_given_is_refused(params: dict[str, Any], why:
 def test_free_keywords_must_be_of_their_type_too() -> None:
     def counted(step: int, **counts: int) -> None: ...
 
-    with pytest.raises(InvalidInput, match="params of job counted: a: Input should be a valid integer"):
+    with pytest.raises(InvalidInput, match="params of job counted: a is 'x'; it must be an integer"):
         Job.from_function(job("counted")(counted)).convert_params({"a": "x"})
 
 

@@ -12,6 +12,7 @@ from donebit.command_line.session import Session
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json
 from donebit.transport import TRIGGER_APP, ServiceRequest
+from donebit.wording import quoted
 
 
 def start_with_items(
@@ -76,5 +77,5 @@ def _values(file: IO[bytes]) -> Iterator[Any]:
             raise UsageError(f"line {number}: {error.detail}") from None
         except ValueError:
             raise UsageError(
-                f"line {number} is {line[:60]!r}; it must be a JSON value (--lines takes lines as texts)"
+                f"line {number} is {quoted(line)}; it must be a JSON value (--lines takes lines as texts)"
             ) from None

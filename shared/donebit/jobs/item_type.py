@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from donebit import wording
 from donebit.errors import InvalidInput
 
 
@@ -46,8 +47,9 @@ class ItemType:
             fault = error.errors()[0]
             index, *inner = fault["loc"]
             place = ".".join([f"items[{first + int(index)}]", *map(str, inner)])
+            why = wording.sentence("it", fault)
             raise InvalidInput(
-                f"job {self.job} does not take {place}: {fault['msg']}", field=f"items.{first + int(index)}"
+                f"job {self.job} does not take {place}: {why}", field=f"items.{first + int(index)}"
             ) from None
 
     def check(self, texts: Iterable[str], first: int = 0) -> None:

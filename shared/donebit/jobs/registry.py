@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from donebit import wording
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, DonebitError, InvalidInput
 from donebit.exceptions import describe
@@ -110,7 +111,7 @@ class Job:
         if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
             fields = self.params.model_fields.items()
             return f"unknown parameter {name} (known: {', '.join(info.alias or key for key, info in fields)})"
-        return f"{name}: {error['msg']}"
+        return wording.sentence(name, error)
 
     def _as_json(self, params: Mapping[str, Any]) -> str:
         try:

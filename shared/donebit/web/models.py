@@ -6,19 +6,29 @@ import re
 from functools import cache
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from donebit import moments
 from donebit.names import NAME_PATTERN, NAME_RULE, STORED_NAME_PATTERN
+from donebit.wording import EXPECTED, UNTOLD
 
-EXPECTED = "expected"  # the type of an error whose message says what must be there
 DIGITS = re.compile(r"[0-9]{1,100}|-[1-9][0-9]{0,99}")
 
 
 def expected(words: str) -> PydanticCustomError:
     """Make the error that a validator raises for a value that is not what `words` say."""
     return PydanticCustomError(EXPECTED, "{words}", {"words": words})
+
+
+def untold(member: str) -> Tag:
+    """Tag a member of a union, for a discriminator that answers `member_tag`; no message has the tag."""
+    return Tag(member_tag(member))
+
+
+def member_tag(member: str) -> str:
+    """What the discriminator of a union answers where a value is for this member."""
+    return UNTOLD + member
 
 
 def matching(pattern: str, words: str) -> AfterValidator:

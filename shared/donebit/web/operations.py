@@ -13,8 +13,8 @@ from typing import NamedTuple
 from flask import request
 from flask_openapi3 import OpenAPI
 
+from donebit import wording
 from donebit.errors import InvalidInput
-from donebit.web import wording
 from donebit.web.whole_body import has_body, set_body_types
 
 CONVERTER = re.compile(r"<(?:[^:<>]*:)?([^<>]*)>")  # of a Flask rule: "<int:n>"

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
+from donebit import wording
 from donebit.errors import DonebitError, InvalidInput, Refused
-from donebit.web import wording
 from donebit.web.access import access_of, current_caller
 from donebit.web.body_limits import limit_of
 
@@ -113,9 +113,9 @@ def of_validation(error: ValidationError) -> Response:
 
 
 def _fault(error: ErrorDetails) -> Fault:
-    field = ".".join(str(part) for part in error["loc"])
+    field = wording.path(error["loc"])
     if not field:
-        sent = wording.quoted(request.get_data()[: wording.LONGEST_QUOTE])
+        sent = wording.quoted(request.get_data())
         return Fault(
             field="body", detail=f"the body is {sent}; it must be a JSON object, sent as application/json"
         )

@@ -1,13 +1,14 @@
-"""Sentences that say what is wrong with one value of a request, naming it and its bound."""
+"""Sentences that say what is wrong with one value that was sent, naming it and its bound."""
 
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
-from donebit.web.models import EXPECTED
-
+EXPECTED = "expected"  # the type of an error whose message says what must be there
+UNTOLD = "\0"  # begins the tag of a union's member, which pydantic puts into the path of a value
 LONGEST_QUOTE = 120  # characters of a refused value that an answer gives back
 
 # Stops at a depth and a length: repr itself would fall over a deeply nested value, and write a long one
@@ -40,6 +41,11 @@ BOUNDS = {
 }
 
 
+def path(places: Sequence[str | int]) -> str:
+    """The path of a value, such as `then.count`, as pydantic's `loc` has it but for the tags of unions."""
+    return ".".join(str(place) for place in places if not str(place).startswith(UNTOLD))
+
+
 def sentence(field: str, error: ErrorDetails) -> str:
     """Describe a validation error, as in `count is -1; it must be 0 to 10000000`.
 
@@ -61,5 +67,7 @@ def sentence(field: str, error: ErrorDetails) -> str:
 
 
 def quoted(value: object) -> str:
-    """Quote a value as Python writes it, cut where it is long or deeply nested."""
+    """Quote a value as Python writes it, bytes as a text; cut where it is long or deeply nested."""
+    if isinstance(value, bytes):
+        value = value[: LONGEST_QUOTE + 1].decode(errors="replace")
     return QUOTE.repr(value)[: LONGEST_QUOTE + 3]
