@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from tests.command_line.command import Donebit
@@ -372,3 +374,14 @@ def test_a_change_that_is_refused_or_unanswered_twice_is_not_sent_again(
     assert "answered 503" in refused.err
     assert "closed the connection" in lost.err
     assert len(way.keys_sent) == 3
+
+
+def test_a_task_whose_answer_was_lost_is_started_once(donebit: Donebit, services: RealServices) -> None:
+    label = secrets.token_hex(6)
+
+    with lossy_way_to(services.url("trigger")) as way:
+        way.lost_method, way.answers_to_lose = "POST", 1
+        started = donebit("trigger", 3, "--label", label, "--json", TRIGGER_URL=way.url)
+
+    found = services.ask("done", "GET", f"/tasks?label={label}").json["tasks"]
+    assert (started.code, [one["task_id"] for one in found]) == (0, [started.json["task_id"]])

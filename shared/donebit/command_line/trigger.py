@@ -133,7 +133,7 @@ def start(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     if not files and not given:
         raise click.UsageError("Missing argument 'COUNT': only a task that is --open can begin without.")
     if not files:
-        return dict(session.trigger.ask("POST", "/tasks", body))
+        return dict(session.trigger.ask("POST", "/tasks", body, key=uuid.uuid4().hex))
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(OPTION_OF[name] for name in given)} cannot be given together.")
     ((kind, file),) = files.items()
