@@ -115,7 +115,7 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
 
     with pytest.raises(ConfigurationError, match=r"job unnamed: .* folder cannot be given by name"):
         Job.from_function(job("unnamed")(unnamed))
-    with pytest.raises(ConfigurationError, match="job unreadable: its parameters cannot be read from JSON"):
+    with pytest.raises(ConfigurationError, match=r"job unreadable: .* from JSON: [^.\n]* <class '\S*Lock'>$"):
         Job.from_function(job("unreadable")(unreadable))
 
 

@@ -148,8 +148,16 @@ def read_signature(name: str, function: Callable[..., object]) -> Signature:
     """
     try:
         return _read_signature(name, function)
-    except (PydanticUserError, NameError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {error}") from error
+    except PydanticUserError as error:
+        # What follows its first sentence is advice for authors of models, and an address.
+        why: object = error.message.partition("\n")[0].partition(". ")[0]
+        raise cannot_be_read(name, why) from error
+    except (NameError, TypeError, ValueError) as error:
+        raise cannot_be_read(name, error) from error
+
+
+def cannot_be_read(name: str, why: object) -> ConfigurationError:
+    return ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {why}")
 
 
 def _read_signature(name: str, function: Callable[..., object]) -> Signature:
