@@ -59,6 +59,7 @@ BAD_CSV = [
     ("8,2999-01-01", "at is '2999-01-01', which is more than 5 minutes ahead"),
     ("8,0001-01-01T00:00:00+05:00", "which is out of range in UTC"),
     ("8", "has 1 columns, but the first line has 2"),
+    ("8,{at},9", "has 3 columns, but the first line has 2"),
     ("8\udcff,{at}", "not an integer"),
     ("76561198000000000,{at}", "user is '76561198000000000', not in 0 to 4294967295"),
     ("76561198000000000.0,{at}", "user is '76561198000000000.0', not in 0 to 4294967295"),
@@ -95,6 +96,25 @@ def test_an_invalid_csv_line_is_reported_and_its_neighbours_are_loaded(line: str
 
     assert users == [7, 9]
     assert said in refused
+
+
+def test_separators_at_the_end_of_a_csv_line_shift_nothing() -> None:
+    users, refused = taken(csv_rows(f"user,at\n7,{AT},\n9,{AT},,\n".encode()))
+
+    assert (users, refused) == ([7, 9], [])
+
+
+def test_no_part_of_a_user_with_a_separator_is_taken_for_the_user() -> None:
+    users, (refused,) = taken(csv_rows(f"at,user\n{AT},7\n{AT},1,234\n".encode()))
+
+    assert users == [7]
+    assert "has 3 columns, but the first line has 2" in refused
+
+
+@pytest.mark.parametrize(("separator", "option"), [(";", "';'"), ("\t", r"\$'\\t'"), ("|", "'\\|'")])
+def test_a_file_with_another_separator_is_told_how_to_be_read(separator: str, option: str) -> None:
+    with pytest.raises(UsageError, match=f"no column 'user', only .*: --delimiter {option} reads it"):
+        csv_rows(f"user{separator}at\n7{separator}{AT}\n".encode())
 
 
 @pytest.mark.parametrize(("line", "said"), BAD_JSON)

@@ -107,6 +107,9 @@ def _line_end(source: Source) -> bytes:
     return b"\r" if b"\r" in head and b"\n" not in head else b"\n"
 
 
+SEPARATORS = {";": "';'", "\t": "$'\\t'", "|": "'|'"}  # other than a comma, each as a shell takes it
+
+
 class CsvRows:
     """The rows of a CSV file, whose first line names its columns."""
 
@@ -137,11 +140,19 @@ class CsvRows:
             raise UsageError(f"the first line has {times} columns {name!r}, of which only one could be used")
         if times:
             return self._names.index(name)
+        if separator := self._other_separator():
+            found = f"no column {name!r}, only {self._names[0]!r}"
+            raise UsageError(f"the first line has {found}: --delimiter {separator} reads it")
         other = "" if what == "user" else f", or --{what} gives one for all lines"
         found = ", ".join(map(repr, self._names[:20])) or "nothing"
         raise UsageError(
             f"the first line has no column {name!r}, only {found}; --{what}-column names another{other}"
         )
+
+    def _other_separator(self) -> str:
+        """What separates the names where the delimiter does not, as a shell takes it; empty for nothing."""
+        (only, *others) = self._names or [""]
+        return "" if others else next((shown for one, shown in SEPARATORS.items() if one in only), "")
 
     def _picker(self, users: list[int], at: int | None, event: int | None) -> Callable[[list[str]], Row]:
         every_at, every_event, user = self._columns.every_at, self._columns.every_event, users[0]
@@ -171,16 +182,19 @@ class CsvRows:
                 yield self.lines.bad_line(str(error))
 
     def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | BadLine | None]:
-        pick = self._pick
+        pick, columns = self._pick, len(self._names)
         for row in rows:
+            # A separator within a value shifts what follows it; one at the end is what some programs write.
+            if len(row) > columns and any(row[columns:]):
+                yield self._misfit(row)
+                continue
             try:
                 yield pick(row)
             except IndexError:
-                yield (
-                    BadLine(f"has {len(row)} columns, but the first line has {len(self._names)}")
-                    if row
-                    else None
-                )
+                yield self._misfit(row) if row else None
+
+    def _misfit(self, row: list[str]) -> BadLine:
+        return BadLine(f"has {len(row)} columns, but the first line has {len(self._names)}")
 
 
 class NdjsonRows:
