@@ -84,7 +84,7 @@ def test_what_is_no_token_is_refused(monkeypatch: pytest.MonkeyPatch, token: str
         monkeypatch.setenv("API_TOKEN", token)
         with pytest.raises(ConfigurationError, match=r"^settings: API_TOKEN: is blank"):
             config.load()
-        with pytest.raises(InvalidInput, match="is blank"):
+        with pytest.raises(InvalidInput, match=r"^API_TOKEN is blank"):
             Donebit()
 
 

@@ -25,8 +25,14 @@ def pieces_of(items: Iterable[object]) -> Iterator[Piece]:
     """Cut items into pieces, each for one request; they are gone through only as far as pieces are taken.
 
     Raises:
-        InvalidInput: An item cannot be written as JSON.
+        InvalidInput: An item cannot be written as JSON, or the items are none or a text.
     """
+    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+        # Each character would be an item.
+        shown = f"{items!r}"[:120]
+        raise InvalidInput(
+            f"items is {shown}; it must be items, in a list or another iterable", field="items"
+        )
     part: list[object] = []
     lines: list[bytes] = []
     room = BYTES_PER_PIECE

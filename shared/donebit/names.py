@@ -32,6 +32,8 @@ def checked_name(value: str, field: str) -> str:
     Raises:
         InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -, or it is . or ..
     """
+    if not isinstance(value, str):  # as callers of the client may give, whatever the annotation says
+        raise InvalidInput(f"{field} is {value!r}; it must be a text of {NAME_RULE}", field=field)
     if not is_name(value):
         raise InvalidInput(f"{field} is {value[:120]!r}; it must be {NAME_RULE}", field=field)
     return value

@@ -44,10 +44,15 @@ def checked_token(token: str) -> str:
     """Return a token that can be sent in a header.
 
     Raises:
-        ValueError: it is blank, begins or ends with a space, or has control characters.
+        ValueError: it is blank, begins or ends with a space, has control characters, or others that a header
+            cannot hold.
     """
     if not token.strip() or token != token.strip() or not token.isprintable():
         raise ValueError(
             "is blank, or has control characters or spaces around it; `openssl rand -hex 32` makes one"
         )
+    try:
+        token.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError("has characters that are not of Latin-1, which no header can hold") from None
     return token

@@ -69,8 +69,8 @@ class Services:
         """Keep the addresses and the token, or what the environment has in their place.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, the timeout is negative, or the file of
-                API_TOKEN_FILE cannot be read.
+            InvalidInput: An address is not an http or https URL, the timeout is negative, the token cannot be
+                sent, or the file of API_TOKEN_FILE cannot be read.
         """
         if timeout_seconds < 0:
             raise InvalidInput(f"timeout_seconds is {timeout_seconds}; it must be 0 or more")
@@ -78,7 +78,7 @@ class Services:
             TRIGGER_APP: _resolve_address(trigger_url, "TRIGGER", "8098"),
             DONE_APP: _resolve_address(done_url, "DONE", "8097"),
         }
-        token = token or _token_of_environment()
+        token = _resolve_token(token)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout_seconds = timeout_seconds
 
@@ -174,16 +174,24 @@ def pauses() -> Iterator[float]:
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _token_of_environment() -> str | None:
-    """The token that API_TOKEN holds, or the file that API_TOKEN_FILE names; None for none."""
-    token, path = os.environ.get("API_TOKEN"), os.environ.get("API_TOKEN_FILE")
+def _resolve_token(given: str | None) -> str | None:
+    """The token given, else that of the environment, checked; None for none."""
     try:
-        if path and token:
-            refuse_both("API_TOKEN")
-        token = read_secret("API_TOKEN_FILE", path) if path else token
-        return checked_token(token) if token else None
+        token = given or _token_of_environment()
     except ValueError as error:
         raise InvalidInput(str(error), field="token") from None
+    try:
+        return checked_token(token) if token else None
+    except ValueError as error:  # which does not show it, as it is a secret
+        raise InvalidInput(f"{'token' if given else 'API_TOKEN'} {error}", field="token") from None
+
+
+def _token_of_environment() -> str | None:
+    """The token that API_TOKEN holds, or the file that API_TOKEN_FILE names. Raises ValueError."""
+    token, path = os.environ.get("API_TOKEN"), os.environ.get("API_TOKEN_FILE")
+    if path and token:
+        refuse_both("API_TOKEN")
+    return read_secret("API_TOKEN_FILE", path) if path else token
 
 
 def _resolve_address(given: str | None, service: str, port: str) -> str:

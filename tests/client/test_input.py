@@ -50,6 +50,10 @@ def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: lis
         (lambda client: client.report("", [3]), "task_id is ''; it must be 1 to 100 of "),
         (lambda client: client.fail("some", -1, "disk full"), "step is -1; it must be an integer from 0"),
         (lambda client: client.get("../done"), "task_id is '../done'; it must be 1 to 100 of "),
+        (lambda client: client.get(None), "task_id is None; it must be a text of 1 to 100 of "),
+        (lambda client: client.get_schedule(7), "name is 7; it must be a text of 1 to 100 of "),
+        (lambda client: client.map("demo", "a.txt"), "items is 'a.txt'; it must be items, in a list or"),
+        (lambda client: client.map("demo", None), "items is None; it must be items, in a list or"),
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_sent(
@@ -67,6 +71,14 @@ def test_wrong_input_is_refused_before_anything_is_sent(
 def test_an_address_that_is_no_url_is_refused(make_client: MakeClient, address: str) -> None:
     with pytest.raises(InvalidInput, match=r"^TRIGGER_URL is .*; it must be a URL such as http://"):
         make_client(address)
+
+
+@pytest.mark.parametrize("token", ["a\nb", " a", "\u20ac"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_shown(
+    make_client: MakeClient, token: str
+) -> None:
+    with pytest.raises(InvalidInput, match=r"^token (is|has) [a-zA-Z0-9 ,;`.-]*$"):
+        make_client(token=token)
 
 
 @pytest.mark.parametrize("found", [{-1: 1}, {True: 1}, {0: {1}}, {0: float("nan")}])
