@@ -89,7 +89,7 @@ class PermitKeeper:
         }
         for pid, at in list(self.renewed):
             self.end_lapsed(messages)  # before each renewal, which may wait for Redis until others are lost
-            age = time.monotonic() - self.renewed.get((pid, at), math.inf)
+            age = time.monotonic() - self.renewed[pid, at]
             if age > RENEW_EVERY.total_seconds() and not self.renew(messages[pid], pid, at):
                 self.end(pid, at, messages[pid])
 
@@ -127,7 +127,7 @@ class PermitKeeper:
 
     def end(self, pid: int, at: int, message: Message) -> None:
         """Kill a process whose permit is lost: another may run in its place. Its message comes again."""
-        self.renewed.pop((pid, at), None)
+        self.renewed[pid, at] = math.inf  # not again, while Celery still has its message
         if board.permits_by_pid().get(pid) != at:  # it has given it up meanwhile
             return
         log.warning(
