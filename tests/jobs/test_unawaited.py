@@ -168,7 +168,9 @@ def test_any_other_value_may_be_returned(tmp_path: Path) -> None:
     thread = Thread()
     thread.start()
     thread.join()
-    finished = (ended(), [ended()], thread)
+    closed = Process()  # as only one that does not run can be
+    closed.close()
+    finished = (ended(), [ended()], thread, closed)
 
     for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, *finished, tmp_path, iter([1])):
         refuse_unawaited("fetch", value)
@@ -190,8 +192,10 @@ def test_the_results_of_a_pool_are_refused_until_all_are_there() -> None:
         for undone, kind in ((one, "an ApplyResult"), ([several, one], "a MapResult")):
             with pytest.raises(NothingRan, match=f"^job fetch returned {kind}, {WAIT}$"):
                 refuse_unawaited("fetch", undone)
-        with pytest.raises(NothingRan, match=f"^job fetch returned an IMapIterator, {LOOP}$"):
-            refuse_unawaited("fetch", pool.imap(str, [1]))
+        for made in (pool.imap, pool.imap_unordered):
+            lazy = made(str, [1])
+            with pytest.raises(NothingRan, match=f"^job fetch returned an {type(lazy).__name__}, {LOOP}$"):
+                refuse_unawaited("fetch", lazy)
         go_on.set()
         several.wait()
 
