@@ -165,12 +165,9 @@ def test_work_returned_undone_is_refused_and_closed(make: Callable[[], object], 
 
 
 def test_any_other_value_may_be_returned(tmp_path: Path) -> None:
-    thread = Thread()
-    thread.start()
-    thread.join()
     closed = Process()  # as only one that does not run can be
     closed.close()
-    finished = (ended(), [ended()], thread, closed)
+    finished = (ended(), [ended()], closed)
 
     for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, *finished, tmp_path, iter([1])):
         refuse_unawaited("fetch", value)
@@ -183,6 +180,20 @@ def test_a_command_that_is_not_waited_for_is_refused_while_it_runs() -> None:
         command.communicate(b"\n")
 
         refuse_unawaited("fetch", command)
+
+
+def test_a_thread_that_is_not_waited_for_is_refused_while_it_runs() -> None:
+    go_on = Event()
+    thread = Thread(target=go_on.wait)
+    thread.start()
+    try:
+        with pytest.raises(NothingRan, match=f"^job fetch returned a Thread, {WAIT}$"):
+            refuse_unawaited("fetch", thread)
+    finally:
+        go_on.set()
+        thread.join()
+
+    refuse_unawaited("fetch", thread)
 
 
 def test_the_results_of_a_pool_are_refused_until_all_are_there() -> None:
