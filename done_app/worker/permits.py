@@ -137,7 +137,7 @@ class PermitKeeper:
 def was_ended_at(message_id: str) -> bool:
     """Whether the death at a message, which is noted now, is that of a process that had lost its permit.
 
-    The message comes again under its id, and whoever dies at it then may die of its steps.
+    The message comes again under its id, and the process that has it then may die of its steps.
     """
     was_ended = message_id in killed_at
     killed_at.discard(message_id)
