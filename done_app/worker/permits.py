@@ -31,8 +31,8 @@ NONE = 0
 
 log = logging.getLogger(__name__)
 
-# In the main process: messages at which it has ended a process, until Celery notes the death.
-killed_at = set[str]()
+# In the main process: those of processes that it has killed, until Celery notes the death.
+messages_of_killed = set[str]()
 
 
 @contextmanager
@@ -129,7 +129,7 @@ class PermitKeeper:
         log.warning(
             "process %d has lost its permit to run steps of task %s: it is ended", pid, message.task_id
         )
-        killed_at.add(message.holder.message_id)
+        messages_of_killed.add(message.holder.message_id)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -139,6 +139,6 @@ def was_ended_at(message_id: str) -> bool:
 
     The message comes again under its id, and the process that has it then may die of its steps.
     """
-    was_ended = message_id in killed_at
-    killed_at.discard(message_id)
+    was_ended = message_id in messages_of_killed
+    messages_of_killed.discard(message_id)
     return was_ended
