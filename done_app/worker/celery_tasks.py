@@ -66,8 +66,8 @@ class StepsRequest(Request):
 
     def bury_lease(self) -> None:
         holder = Holder(self.id, identity.name, int(self.worker_pid or 0))  # 0: it died before it had said so
-        # Killed, since it had lost its permit, is no fault of the steps either.
-        ending = worker_leases.board.is_ending or int(self.worker_pid or 0) in permits.killed
+        # That it had lost its permit is no fault of the steps either.
+        ending = permits.was_ended_at(self.id) or worker_leases.board.is_ending
         try:
             leases.bury(worker_app.store(), self.args[0], holder, ending=ending)
         except StoreUnavailable as error:

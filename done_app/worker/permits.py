@@ -28,14 +28,11 @@ from donebit.store import Store
 
 LOOK_EVERY_SECONDS = 0.2  # a process that lost its permit ends within a second
 NONE = 0
-# Celery says within 10 s what became of its message; later another process may have its number.
-KILLED_FOR_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
-killed: dict[
-    int, float
-] = {}  # in the main process: the processes that it has ended, and when (of time.monotonic)
+# In the main process: those of processes that it has killed, until Celery notes the death.
+messages_of_killed = set[str]()
 
 
 @contextmanager
@@ -78,7 +75,6 @@ class PermitKeeper:
 
     def look(self) -> None:
         """Renew each permit once a second, and end each process whose permit is lost."""
-        forget_killed()
         since = board.permits_by_pid()
         if not since:
             self.renewed.clear()
@@ -89,7 +85,7 @@ class PermitKeeper:
         }
         for pid, at in list(self.renewed):
             self.end_lapsed(messages)  # before each renewal, which may wait for Redis until others are lost
-            age = time.monotonic() - self.renewed.get((pid, at), math.inf)
+            age = time.monotonic() - self.renewed[pid, at]
             if age > RENEW_EVERY.total_seconds() and not self.renew(messages[pid], pid, at):
                 self.end(pid, at, messages[pid])
 
@@ -127,19 +123,22 @@ class PermitKeeper:
 
     def end(self, pid: int, at: int, message: Message) -> None:
         """Kill a process whose permit is lost: another may run in its place. Its message comes again."""
-        self.renewed.pop((pid, at), None)
+        self.renewed[pid, at] = math.inf  # not again, while Celery still has its message
         if board.permits_by_pid().get(pid) != at:  # it has given it up meanwhile
             return
         log.warning(
             "process %d has lost its permit to run steps of task %s: it is ended", pid, message.task_id
         )
-        killed[pid] = time.monotonic()
+        messages_of_killed.add(message.holder.message_id)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def forget_killed() -> None:
-    """Forget processes that were ended a while ago: a later one of the same number may die of its step."""
-    for pid, at in list(killed.items()):
-        if time.monotonic() - at > KILLED_FOR_SECONDS:
-            del killed[pid]
+def was_ended_at(message_id: str) -> bool:
+    """Whether the death at a message, which is noted now, is that of a process that had lost its permit.
+
+    The message comes again under its id, and the process that has it then may die of its steps.
+    """
+    was_ended = message_id in messages_of_killed
+    messages_of_killed.discard(message_id)
+    return was_ended

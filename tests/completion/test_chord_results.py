@@ -57,6 +57,7 @@ def test_a_parts_own_result_is_stored_with_its_first_report(tasks: ChordTasks, c
     [
         (PART_ID, f'[1,"{PART_ID}","SUCCESS",7]', True),
         (PART_ID, f'[1,"{PART_ID}","SUCCESS",[";",":"]]', True),
+        (PART_ID, f'[1,"{PART_ID}","SUCCESS",7]\n', False),
         (PART_ID, f'[1,"{PART_ID}","FAILURE",7]', False),
         (PART_ID, f'[1, "{PART_ID}", "SUCCESS", 7]', False),
         (PART_ID.upper(), f'[1,"{PART_ID.upper()}","SUCCESS",7]', False),

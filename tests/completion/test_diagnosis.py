@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from donebit import clock
 from donebit.completion import failing, fanout, handing_back, healing, lifecycle, permits, reporting, resuming
@@ -213,6 +214,20 @@ def test_the_speed_after_a_resume_is_that_since_then(
 
     assert (found.steps_per_second, found.time_left) == (2, timedelta(seconds=25))
     assert (extended.steps_per_second, extended.time_left) == (2, timedelta(seconds=75))
+
+
+def test_no_speed_is_made_up_of_a_task_that_an_earlier_version_resumed(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store, 100)
+    reporting.report(store, task.id, ranges=[(0, 40)])
+    lifecycle.cancel(store, task.id)
+    fanout.fan_out(store, resuming.resume(store, task.id, TTLS), lambda *_: None)
+    client.hdel(store.keys.record(task.id), "seen_at", "seen_left")  # which it did not write
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(40, 50)])
+
+    assert asked(store, task).steps_per_second is None
 
 
 def test_the_speed_after_a_retry_is_that_since_then(store: Store, hand_moved_clock: HandMovedClock) -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.completion import lifecycle, permits
-from donebit.completion.leases import Holder
+from donebit.completion.leases import LEASE, Holder
 from donebit.completion.permits import LONGEST_PAUSE, QUIET_AFTER, Limit
 from donebit.store import Store, keys
 from tests.completion import arranged
-from tests.started import eventually
 
+HALF_MS = LEASE / timedelta(milliseconds=2)
 LIMITS = [Limit("task", "a", 2), Limit("job", "resize", 3)]
 
 
@@ -72,16 +72,18 @@ def test_a_permit_that_ran_out_is_free_and_is_not_renewed(
     assert not permits.renew(store, one, holder(1))
 
 
-def test_a_permit_that_is_renewed_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = [Limit("task", "a", 1)]
-    monkeypatch.setattr(permits, "LEASE", timedelta(seconds=1))
+def test_a_permit_that_is_renewed_is_kept_for_as_long_again(store: Store, client: Redis) -> None:
+    one, key, name = [Limit("task", "a", 1)], keys.task_permits("a"), "worker@host 1 message-1"
     assert permits.take(store, one, holder(1))
 
     for _ in range(3):
-        time.sleep(0.4)
+        client.zincrby(key, -HALF_MS, name)  # as if half of it had passed
+        before = client.zscore(key, name)
         assert permits.renew(store, one, holder(1))
+        assert (client.zscore(key, name) or 0) >= (before or 0) + HALF_MS
         assert not permits.take(store, one, holder(2))
-    eventually(lambda: permits.take(store, one, holder(2)), what="it is never free")
+    client.zincrby(key, -2 * HALF_MS, name)
+    assert permits.take(store, one, holder(2))
 
 
 def test_the_limits_of_a_task_are_its_own_and_its_jobs(store: Store) -> None:

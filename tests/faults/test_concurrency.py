@@ -120,6 +120,7 @@ def test_a_process_that_lost_its_permit_ends_its_step(stack: Stack, tmp_path: Pa
     eventually(lambda: stack.told(task_id), DONE_SECONDS, what="its end was not announced")
     answer = stack.answer(task_id)
     assert (answer["state"], answer["failed_attempts"]) == ("done", 0)
+    assert stack.store.failures.attempts(task_id, [0]) == [0]
     assert ("end", 0, pid) not in lines(tmp_path)
 
 

@@ -165,10 +165,9 @@ def test_work_returned_undone_is_refused_and_closed(make: Callable[[], object], 
 
 
 def test_any_other_value_may_be_returned(tmp_path: Path) -> None:
-    thread = Thread()
-    thread.start()
-    thread.join()
-    finished = (ended(), [ended()], thread)
+    closed = Process()  # as only one that does not run can be
+    closed.close()
+    finished = (ended(), [ended()], closed)
 
     for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, *finished, tmp_path, iter([1])):
         refuse_unawaited("fetch", value)
@@ -183,6 +182,20 @@ def test_a_command_that_is_not_waited_for_is_refused_while_it_runs() -> None:
         refuse_unawaited("fetch", command)
 
 
+def test_a_thread_that_is_not_waited_for_is_refused_while_it_runs() -> None:
+    go_on = Event()
+    thread = Thread(target=go_on.wait)
+    thread.start()
+    try:
+        with pytest.raises(NothingRan, match=f"^job fetch returned a Thread, {WAIT}$"):
+            refuse_unawaited("fetch", thread)
+    finally:
+        go_on.set()
+        thread.join()
+
+    refuse_unawaited("fetch", thread)
+
+
 def test_the_results_of_a_pool_are_refused_until_all_are_there() -> None:
     go_on = Event()
     with ThreadPool(1) as pool:
@@ -190,8 +203,10 @@ def test_the_results_of_a_pool_are_refused_until_all_are_there() -> None:
         for undone, kind in ((one, "an ApplyResult"), ([several, one], "a MapResult")):
             with pytest.raises(NothingRan, match=f"^job fetch returned {kind}, {WAIT}$"):
                 refuse_unawaited("fetch", undone)
-        with pytest.raises(NothingRan, match=f"^job fetch returned an IMapIterator, {LOOP}$"):
-            refuse_unawaited("fetch", pool.imap(str, [1]))
+        for made in (pool.imap, pool.imap_unordered):
+            lazy = made(str, [1])
+            with pytest.raises(NothingRan, match=f"^job fetch returned an {type(lazy).__name__}, {LOOP}$"):
+                refuse_unawaited("fetch", lazy)
         go_on.set()
         several.wait()
 

@@ -70,7 +70,7 @@ def encode_line(
         step: the step of the task it is about; None for none.
     """
     about = (  # by hand, in half the time that a dictionary takes: each step may have a line
-        f'{{"at":{int(at_seconds * 1000)},"level":"{logging.getLevelName(level).lower()}",'
+        f'{{"at":{int(at_seconds * 1000)},"level":{encode(logging.getLevelName(level).lower())},'
         f'"worker":{encode(worker)},"pid":{os.getpid()},"task":{encode(task_id)},'
         f'"step":{"null" if step is None else step},"text":'
     )

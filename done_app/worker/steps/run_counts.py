@@ -9,7 +9,7 @@ from donebit.completion.measures import FAILURES, QUEUE_TIMES, RETRIES, STEP_TIM
 
 
 class RunCounts(NamedTuple):
-    """The numbers of one run. Figures for /metrics are made of them where many are, as that is cheaper.
+    """The numbers of one run. The main process makes the figures for /metrics of them.
 
     Attributes:
         job: its name

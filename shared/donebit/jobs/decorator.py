@@ -61,7 +61,7 @@ def job(
 
     Raises:
         InvalidInput: the name is not allowed.
-        ConfigurationError: attempts or a duration are out of range, or there is no such priority.
+        ConfigurationError: an option is of another type or out of range, or there is no such priority.
     """
     policy = RetryPolicy(max_attempts, backoff)
     options = _checked(JobOptions(name, policy, step_timeout, keep_results, max_concurrency, priority))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from itertools import starmap
 from multiprocessing.pool import AsyncResult, IMapIterator
@@ -18,10 +19,13 @@ from types import CoroutineType, GeneratorType
 
 from donebit.errors import ConfigurationError
 
-KINDS: tuple[tuple[str, Callable[[object], bool]], ...] = (
-    ("an async generator function", inspect.isasyncgenfunction),
-    ("a coroutine function", inspect.iscoroutinefunction),
-    ("a generator function", inspect.isgeneratorfunction),
+AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
+LOOP = "whose work nothing does: use a for loop in the step"
+WAIT = "whose work may not be done: wait for it in the step"
+KINDS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
+    ("an async generator function", inspect.isasyncgenfunction, AWAIT),
+    ("a coroutine function", inspect.iscoroutinefunction, AWAIT),
+    ("a generator function", inspect.isgeneratorfunction, LOOP),
 )
 # What these hold runs when they are iterated, and a worker does not.
 LAZY = (GeneratorType, map, filter, starmap, IMapIterator)
@@ -52,9 +56,9 @@ def refuse_asynchronous(name: str, function: object) -> None:
     if not callable(function):
         raise ConfigurationError(f"job {name}: {function!r:.100} cannot be called")
     for called in _called(function):
-        for kind, is_kind in KINDS:
+        for kind, is_kind, remedy in KINDS:
             if is_kind(called):
-                raise ConfigurationError(f"job {name}: its function is {kind}, {_remedy(kind)}")
+                raise ConfigurationError(f"job {name}: its function is {kind}, {remedy}")
 
 
 def _called(function: object) -> tuple[object, ...]:
@@ -95,13 +99,16 @@ def refuse_unawaited(name: str, returned: object) -> None:
         if isinstance(one, CoroutineType | GeneratorType):
             one.close()
     article = "an" if kind[0].lower() in "aeiou" else "a"
-    raise NothingRan(f"job {name} returned {article} {kind}, {_remedy(kind, runs=runs)}")
+    remedy = WAIT if runs else LOOP if isinstance(first, LAZY) else AWAIT
+    raise NothingRan(f"job {name} returned {article} {kind}, {remedy}")
 
 
 def _runs(returned: object) -> bool:
     """Whether a future, a pool's result, a thread or a process has not ended, or has not begun."""
     if isinstance(returned, Thread | BaseProcess):
-        return returned.ident is None or returned.is_alive()
+        with suppress(ValueError):  # by a process that is closed, as none can be that runs
+            return returned.ident is None or returned.is_alive()
+        return False
     if isinstance(returned, Popen):
         return returned.poll() is None
     if isinstance(returned, AsyncResult):
@@ -112,11 +119,3 @@ def _runs(returned: object) -> bool:
 def _is_lazy(returned: object) -> bool:
     kind = type(returned)
     return hasattr(kind, "__await__") or hasattr(kind, "__anext__") or isinstance(returned, LAZY)
-
-
-def _remedy(kind: str, *, runs: bool = False) -> str:
-    if runs:
-        return "whose work may not be done: wait for it in the step"
-    if kind in ("a generator function", "generator", *(lazy.__name__ for lazy in LAZY)):
-        return "whose work nothing does: use a for loop in the step"
-    return "whose work nothing awaits: write a plain function that calls asyncio.run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,9 +11,11 @@ from celery.exceptions import Reject, Retry
 
 from done_app.worker import celery_tasks, worker_app
 from done_app.worker import leases as worker_leases
+from done_app.worker.monitor.pipe import WORK, Pipe
 from done_app.worker.steps import position
 from done_app.worker.steps.position import PositionBoard
-from donebit import job
+from done_app.worker.steps.run_counts import RunCounts
+from donebit import clock, job, queue
 from donebit.completion import fanout, leases
 from donebit.completion.leases import Holder, Range
 from donebit.completion.task import Task
@@ -59,6 +62,20 @@ def test_a_message_that_is_run_leaves_no_lease(real_store: Store, task: Task) ->
 
     assert now(real_store, task).done_steps == 8
     assert real_store.leases.of_task(task.id) == []
+
+
+def test_what_a_message_came_to_is_sent_in_numbers(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    monkeypatch.setattr(worker_app.monitor.emitter, "pipe", pipe)
+    celery_tasks.run_steps.request.update(headers={queue.DUE: clock.now_ms() - 3000})
+
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    ended = [json.loads(message[1:]) for message in pipe.take() if message.startswith(WORK)][-1]
+    (counts,) = (RunCounts(*one) for one in ended[-1])
+    pipe.close()
+    assert (counts.job, counts.done, sum(counts.times)) == ("pass", 8, 8)
+    assert (counts.waited or 0) >= 3
 
 
 def test_a_broker_that_takes_nothing_leaves_no_lease(

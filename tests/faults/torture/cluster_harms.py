@@ -22,7 +22,7 @@ MIGRATED_SLOTS, RESHARDED_SLOTS, ADDED_SLOTS = 2000, 1000, 1000
 PARTED_SECONDS, BEHIND_SECONDS = 10.0, 1.0
 SERVING_SECONDS = 2.0  # that a report may take beyond
 FAILOVER_SECONDS = NODE_TIMEOUT_MS / 1000 + SERVING_SECONDS
-TAKEN_OVER_SECONDS = 30.0  # on a machine with other things to do
+wait_until = partial(eventually, within_seconds=30.0)  # on a machine with other things to do
 
 
 class Aftermath(NamedTuple):
@@ -65,7 +65,7 @@ def kill_a_primary_whose_replica_is_behind(cluster: Cluster) -> Aftermath:
     primary.end()
     killed = time.monotonic()
     thaw(replica)
-    eventually(lambda: owns(replica, SLOTS // 2), TAKEN_OVER_SECONDS, what="the replica did not take over")
+    wait_until(lambda: owns(replica, SLOTS // 2), what="the replica did not take over")
     return Aftermath(lost=(began, killed))
 
 
@@ -74,7 +74,7 @@ def kill_the_same_and_start_it_again(cluster: Cluster) -> Aftermath:
     kill_a_primary_whose_replica_is_behind(cluster)
     back = cluster.primaries[1]
     back.start()
-    eventually(lambda: is_copied(back), TAKEN_OVER_SECONDS, what="it does not follow the new primary")
+    wait_until(lambda: is_copied(back), what="it does not follow the new primary")
     return Aftermath(served_from=time.monotonic())
 
 
@@ -86,7 +86,7 @@ def fail_over_as_planned(cluster: Cluster) -> Aftermath:
 def migrate_slots(cluster: Cluster) -> Aftermath:
     source, _, target = cluster.primaries
     source.ask("MIGRATESLOTS", "SLOTSRANGE", 0, MIGRATED_SLOTS - 1, "NODE", target.id)
-    eventually(lambda: owns(target, 0), what="the slots did not move")
+    wait_until(lambda: owns(target, 0), what="the slots did not move")
     return Aftermath()
 
 
@@ -102,10 +102,10 @@ def lose_a_primary_and_its_replica(cluster: Cluster) -> Aftermath:
     for node in lost:
         node.end()
     other = cluster.primaries[0]
-    eventually(lambda: not other.serves(len(cluster.nodes)), what="the cluster serves without its slots")
+    wait_until(lambda: not other.serves(len(cluster.nodes)), what="the cluster serves without its slots")
     for node in lost:
         node.start()
-    eventually(lambda: all(node.serves(len(cluster.nodes)) for node in cluster.nodes), TAKEN_OVER_SECONDS)
+    wait_until(lambda: all(node.serves(len(cluster.nodes)) for node in cluster.nodes))
     return Aftermath(served_from=time.monotonic())
 
 
@@ -114,10 +114,10 @@ def part_a_primary(cluster: Cluster) -> Aftermath:
     frozen, replica = cluster.primaries[1], cluster.replicas[1]
     frozen.process.send_signal(signal.SIGSTOP)
     pass_by(PARTED_SECONDS)
-    assert b"myself,master" in replica.ask("NODES")
+    wait_until(lambda: b"myself,master" in replica.ask("NODES"), what="the replica did not take over")
     frozen.process.send_signal(signal.SIGCONT)
     # Until it hears of the other it still takes itself for the primary, and answers as it was.
-    eventually(lambda: b"myself,slave" in frozen.ask("NODES"), what="it does not follow its replica")
+    wait_until(lambda: b"myself,slave" in frozen.ask("NODES"), what="it does not follow its replica")
     return Aftermath()
 
 
@@ -140,7 +140,7 @@ def add_a_node(cluster: Cluster) -> Aftermath:
     for number, source in enumerate(cluster.primaries):
         first = number * SLOTS // len(cluster.primaries) + 10
         source.ask("MIGRATESLOTS", "SLOTSRANGE", first, first + ADDED_SLOTS - 1, "NODE", added.id)
-        eventually(partial(owns, added, first), what="the slots did not move")
+        wait_until(partial(owns, added, first), what="the slots did not move")
     return Aftermath()
 
 

@@ -108,6 +108,12 @@ def test_what_fits_is_left_as_it_is() -> None:
     assert shortened("abc" + "x" * 100 + "yz", 20) == "abcxxx\n[...]\nxxxxxyz"
 
 
+def test_a_level_of_any_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "getLevelName", lambda _: 'SO "NAMED" \\')
+
+    assert json.loads(encode_line(25, "hello", 0, WORKER))["level"] == 'so "named" \\'
+
+
 def test_a_process_says_what_it_is_at_and_what_it_finished(voice: Emitter, pipe: Pipe) -> None:
     with voice.working_on("a", [(0, 5), (7, 8), (9, 10), (11, 12)]) as work:
         inside = logs.current_task.get()

@@ -37,6 +37,7 @@ def buckets_of(durations: list[float]) -> list[int]:
     return [upto[0], *(later - sooner for sooner, later in itertools.pairwise(upto))]
 
 
+@pytest.mark.usefixtures("ends_in_time", "reports_in_time")
 @pytest.mark.parametrize("options", [{}, {"keep_results": True}, {"step_timeout": timedelta(seconds=9)}])
 @given(durations=DURATIONS, failing=st.sets(st.integers(0, 20)))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
