@@ -40,6 +40,7 @@ def pages(store: Store, size: int) -> list[StoredRun]:
     found = page = store.history.runs("a", size)
     while page:
         page = store.history.runs("a", size, before=page[-1].id)
+        assert not set(page) & set(found)  # or there would be pages without end
         found += page
     return found
 
