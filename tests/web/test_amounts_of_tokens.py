@@ -160,6 +160,15 @@ def test_many_text_ids_are_noted_as_far_as_they_are_new(real_store: Store) -> No
     assert real_store.begun.counts("text_ids") == {"one": 2500, "other": 1500}
 
 
+def test_integers_that_are_mapped_are_no_text_ids(callers: tuple[Caller, Caller], real_store: Store) -> None:
+    one, _ = callers
+
+    body_of(one.ask("POST", "/events/mapped", json={"users": [2**31, 2**32 - 1, 7], "ids": "mapped"}))
+    body_of(one.visit("texts", "a", "b"))
+
+    assert real_store.begun.counts("text_ids") == {"one": 2, "other": 0}
+
+
 def test_one_process_knows_at_once_what_a_token_began(services: Services, real_store: Store) -> None:
     one = Caller(services, real_store, "first")
     statuses = [one.visit(event, *event).status_code for event in "abcde"]
