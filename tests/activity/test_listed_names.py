@@ -83,6 +83,23 @@ def test_what_has_begun_again_is_listed_though_who_dropped_it_dies(
 
 
 @each_list
+def test_what_one_drops_is_not_listed_though_another_dies_at_it(
+    lasting: tuple[Redis, Store], listed: Listed
+) -> None:
+    """At some of these numbers of commands it dies when its mark has just taken the place of the first's."""
+    client, store = lasting
+    for sent in range(6, COMMANDS):
+        for lost in range(6, COMMANDS):
+            client.flushall()
+            listed.begin(store, 1)
+            order = [DROPS_TOO] * (lost - 2) + [DROPS] * sent + [DROPS_TOO] * 2 + [DROPS] * 50
+
+            run_together(listed, store, [*order, *[BEGINS] * 50], {DROPS_TOO: lost, BEGINS: 0})
+
+            assert not listed.is_listed(store), f"after {sent} commands, and {lost} of another"
+
+
+@each_list
 @given(
     order=st.lists(st.sampled_from([DROPS, DROPS_TOO, BEGINS]), max_size=40),
     lost=st.dictionaries(st.sampled_from([DROPS, DROPS_TOO]), st.integers(0, COMMANDS), max_size=1),

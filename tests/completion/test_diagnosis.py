@@ -10,11 +10,23 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import failing, fanout, handing_back, healing, lifecycle, permits, reporting, resuming
+from donebit.completion import (
+    failing,
+    fanout,
+    handing_back,
+    healing,
+    items,
+    lifecycle,
+    permits,
+    reporting,
+    resuming,
+)
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.failing import ChosenSteps
 from donebit.completion.healing import ProbedState
+from donebit.completion.items import ItemLimits
 from donebit.completion.leases import RunningStep
+from donebit.completion.spec import TaskSpec
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
@@ -228,6 +240,21 @@ def test_no_speed_is_made_up_of_a_task_that_an_earlier_version_resumed(
     reporting.report(store, task.id, ranges=[(40, 50)])
 
     assert asked(store, task).steps_per_second is None
+
+
+def test_a_piece_of_items_that_is_added_slows_nothing(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    ten = items.pack(list(range(10)))
+    spec = TaskSpec(10, job="demo", items=ten.digest)
+    task = lifecycle.start(store, spec, task_id=None, ttls=TTLS, max_steps=99, items=ten).task
+    lifecycle.pause(store, task.id)
+    resuming.resume(store, task.id, TTLS)  # from when on its speed is told
+    limits = ItemLimits(steps=99, bytes=9999)
+    items.append(store, task.id, ten, limits=limits, expected=None, only_open=False, reply_key=None)
+    hand_moved_clock.forward(seconds=10)
+
+    reporting.report(store, task.id, ranges=[(0, 5)])
+
+    assert asked(store, task).steps_per_second == 0.5
 
 
 def test_the_speed_after_a_retry_is_that_since_then(store: Store, hand_moved_clock: HandMovedClock) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from donebit import clock
 from donebit.store import Store, keys
 from donebit.store.history import RUN, StoredRun
 from donebit.store.slots import SLOTS, slot_of
@@ -40,6 +41,7 @@ def pages(store: Store, size: int) -> list[StoredRun]:
     found = page = store.history.runs("a", size)
     while page:
         page = store.history.runs("a", size, before=page[-1].id)
+        assert not set(page) & set(found)  # or there would be pages without end
         found += page
     return found
 
@@ -64,6 +66,16 @@ def test_every_run_is_on_one_page_the_newest_first(
     assert (count, newest) == (len(ends), found[0] if found else None)
     if store.task_shards.count == 1:
         assert [one.text for one in found] == texts[::-1]
+
+
+def test_no_shard_keeps_runs_that_are_older_than_the_ttl(lasting: tuple[Redis, Store]) -> None:
+    _, store = lasting
+    keep(*lasting, [(task_id, 1) for task_id in TASKS * 20])  # in 1970
+
+    for task_id in TASKS:
+        store.history.append_run("a", task_id, b"new", now_ms=clock.now_ms(), ttl=DAY)
+
+    assert [one.text for one in store.history.runs("a", 500)] == [b"new"] * len(TASKS)
 
 
 def test_the_runs_of_one_job_are_on_all_nodes(lasting_cluster: tuple[Redis, Store]) -> None:

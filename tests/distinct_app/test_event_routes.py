@@ -137,6 +137,21 @@ def test_a_body_that_says_it_is_no_bits_is_not_taken_for_bits(
     assert body_of(distinct.post("/query", json={"text": "flag:f"}))["count"] == 1
 
 
+@pytest.mark.parametrize("kind", [None, "application/octet-stream", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/flags/f/bitmap?format=raw"), ("POST", "/events/e/bitmap?format=raw&period=all")],
+)
+def test_bits_are_taken_without_a_type_and_with_that_of_curl(
+    store: Store, method: str, path: str, kind: str | None
+) -> None:
+    """`curl --data-binary`, as the docs have it, says of any body that it is a form."""
+    sent = Services(store).distinct.open(path, method=method, data=b"a=1&b", content_type=kind)
+
+    body = body_of(sent)
+    assert body.get("count", body.get("received")) == sum(map(int.bit_count, b"a=1&b"))
+
+
 @pytest.mark.parametrize(("method", "url", "body", "why"), REFUSED)
 def test_a_bad_request_is_refused_and_says_why(
     store: Store, method: str, url: str, body: bytes, why: str

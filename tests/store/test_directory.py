@@ -222,6 +222,16 @@ def test_new_and_known_ids_and_repeated_ones_are_numbered_in_one_call(store: Sto
     assert store.directory.ids_of(numbers) == [low if text == high else text for text in texts]
 
 
+def test_new_numbers_are_noted_once_each_and_none_of_a_known_id(store: Store) -> None:
+    noted = list[list[int]]()
+    (known,) = store.directory.number_users(["known"], noted.append)
+
+    numbers = store.directory.number_users(["known", UUID, "new", UUID.upper(), "new"], noted.append)
+    store.directory.number_users(["known", UUID], noted.append)
+
+    assert noted == [[known], sorted(set(numbers) - {known})]
+
+
 def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

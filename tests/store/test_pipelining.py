@@ -8,8 +8,10 @@ import pytest
 from redis import ConnectionError as ConnectionLost
 from redis import Redis, ResponseError
 
+from donebit import deadline
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
+from donebit.errors import TookTooLong
 from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import connect, scripts_of
@@ -112,6 +114,14 @@ def test_commands_together_read_no_more_than_a_mark_may_wait_for(client: Redis) 
     assert together(rows, rows, light, light) == [1, 3]
     assert together(*[light] * (AHEAD + 1), windows) == [AHEAD, 2]
     assert together() == []
+
+
+def test_when_the_time_of_a_question_is_over_nothing_more_is_sent() -> None:
+    sent = bundles([("PING",)] * MANY)
+    assert len(next(sent).commands) == AHEAD
+
+    with deadline.within(timedelta(seconds=-1)), pytest.raises(TookTooLong):
+        next(sent)
 
 
 def calls(digest: str, keys: int, arguments: int) -> Command:

@@ -20,6 +20,7 @@ from tests.web.test_roles import ADMIN, bearer
 
 HEADERS = bearer(ADMIN)
 LINES = "application/x-ndjson"
+UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +185,26 @@ def test_only_so_many_flags_begin(
 
     assert keys(real_client) == before
     body_of(services.distinct.put("/flags/first/users/2"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/events/e", {"json": {"users": [UUID, UUID.upper()]}}),
+        ("POST", "/events/e/bitmap?format=ids&period=all", {"data": f'"{UUID}"\n"{UUID.upper()}"\n'}),
+        ("PUT", "/flags/f/users", {"json": {"users": [UUID, UUID.upper()]}}),
+    ],
+)
+def test_a_uuid_in_capitals_and_in_lower_case_is_one_text_id(
+    real_store: Store, method: str, path: str, body: dict[str, Any]
+) -> None:
+    services = limited(real_store, max_text_ids=2)
+
+    body_of(ask(services, "distinct", "POST", "/events/e", json={"users": ["a"]}))
+    body_of(ask(services, "distinct", method, path, **body))
+
+    assert real_store.quotas.amounts().text_ids == 2
+    refused(ask(services, "distinct", "POST", "/events/e", json={"users": ["a", "b"]}), "MAX_TEXT_IDS")
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,13 @@ class HistoryStore:
 
     @outages_named
     def append_run(self, job: str, task_id: str, text: bytes, *, now_ms: int, ttl: timedelta) -> None:
-        """Keep a run, and drop those that are older than the TTL."""
+        """Keep a run, and drop those in its key that are older than the TTL.
+
+        Exactly: where the server drops whole nodes of the stream only, each shard keeps some sixty more.
+        """
         oldest_ms, name = now_ms - milliseconds(ttl), self.key(job, task_id)
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.xadd(name, {RUN: text}, minid=max(0, oldest_ms), approximate=True)
+            pipe.xadd(name, {RUN: text}, minid=max(0, oldest_ms), approximate=False)
             pipe.pexpire(name, milliseconds(ttl))
             pipe.zadd(self._keys.JOBS, {job: now_ms})
             pipe.zremrangebyscore(self._keys.JOBS, 0, f"({oldest_ms}")

@@ -30,9 +30,8 @@ SHARD_NAME = re.compile(r"(?P<directory>[a-z]+)-(?P<shard>\d+)/(?P<shards>\d+)")
 Id = TypeVar("Id")
 Rows = npt.NDArray[np.uint8]  # (ids, bytes): of ids that have as many bytes each
 Kept = Rows | Sequence[Field]  # ids as a directory keeps them
-Shards = npt.NDArray[
-    np.uint16
-]  # the shard of each of some ids; numpy sorts longer numbers five times as long
+# The shard of each of some ids; numpy sorts longer numbers five times as long.
+Shards = npt.NDArray[np.uint16]
 
 
 class IdPart(NamedTuple):

@@ -46,21 +46,24 @@ class ListedNames:
                 return
 
     def leave(self, name: str, present_kind: Callable[[str], str]) -> bool:
-        """Take out a name of which nothing is known any more; False when it was entered again meanwhile.
+        """Take out a name of which nothing is known any more.
 
         It stays, under a mark, until it is certain that it has not begun again: the process that begins it
         enters it afterwards, and so in place of the mark.
 
         Args:
             present_kind: reads what is known about it, and gets the kind of its entry; empty for nothing
+
+        Returns:
+            Whether it has left, or stays as it has begun again. False where its entry changed meanwhile and
+            nothing was known about it yet: it is to be looked at again.
         """
         entry = cast(bytes | None, self._client.hget(self._name, name))
         if entry is None:
             return True
         listed = kind_of(entry)
         mark = listed.encode() + LEAVING + uuid.uuid4().hex.encode()
-        if not self.replace_entry(name, entry, mark):
-            return False
+        self.replace_entry(name, entry, mark)
         kind = present_kind(listed)
         return self.replace_entry(name, mark, kind.encode()) or kind != ""
 

@@ -17,12 +17,15 @@ from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
+from donebit.store.matrices import CohortRows, MatrixStore
+from donebit.store.pipelining import BITMAPS_AHEAD
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.arranged import NOW, UTC_CALENDAR, site_on
 from tests.conftest import everything
 from tests.key_by_key import drop
 
 DAYS = 100
+DAYS_ALONE = replace(ALL_KEPT, week=timedelta(days=1), month=timedelta(days=1))
 
 
 def visited(client: Redis, users: Sequence[int] = (1, 2, 3), days: int = DAYS) -> None:
@@ -42,12 +45,41 @@ def matrix(client: Redis, cohort: Cohort, rows: int, columns: int) -> Matrix:
 @pytest.mark.parametrize("cohort", Cohort)
 def test_a_row_that_is_too_wide_for_a_script_is_counted_by_several(client: Redis, cohort: Cohort) -> None:
     visited(client)
+    most = cohort_rows.BITMAPS_A_SCRIPT - cohort_rows.OF_A_COHORT
 
-    for columns in (92, 93, 94, 95, 96, 100):
+    for columns in (most - 1, most, most + 1, 2 * most, 2 * most + 1, DAYS):
         rows = matrix(client, cohort, DAYS, columns).rows
 
         assert [row.users for row in rows] == [3] + [0 if cohort is Cohort.FIRST else 3] * (DAYS - 1)
         assert rows[0].counts == (3,) * columns
+
+
+@pytest.mark.parametrize("shape", [(DAYS, 1), (30, 15), (DAYS, 30)])
+@pytest.mark.parametrize("cohort", Cohort)
+@pytest.mark.parametrize("kept", [ALL_KEPT, DAYS_ALONE], ids=["all", "days alone"])
+def test_no_script_reads_more_than_others_may_wait_for(
+    real_client: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: ExpiryPolicy,
+    cohort: Cohort,
+    shape: tuple[int, int],
+) -> None:
+    """But for those of users seen before the first row, of which there may be 128 more."""
+    visited(real_client)
+    keep(real_client, "read", kept)
+    scripts, send = list[CohortRows](), MatrixStore.cohort_rows
+
+    def noted(store: MatrixStore, asked: Sequence[CohortRows]) -> list[list[int]]:
+        scripts.extend(asked)
+        return send(store, asked)
+
+    monkeypatch.setattr(MatrixStore, "cohort_rows", noted)
+    matrix(real_client, cohort, *shape)
+
+    for one in scripts:
+        before = set() if one.before is None else set(one.before)
+        sources = len(one.sources) - len(before)
+        assert max(sources, sum(1 + len(columns) for _, columns in one.rows)) <= BITMAPS_AHEAD
 
 
 def test_a_question_is_not_written_into_the_append_only_file(real_client: Redis) -> None:
@@ -80,10 +112,9 @@ def test_a_registered_segment_whose_bitmap_is_gone_is_empty(client: Redis) -> No
 
 
 def test_too_many_bitmaps_that_tell_who_was_there_before_are_refused(client: Redis) -> None:
-    kept = ExpiryPolicy(ALL_KEPT.hour, ALL_KEPT.day, timedelta(days=1), timedelta(days=1))
     days = cohort_rows.MOST_BEFORE + 2
     visited(client, days=days)
-    keep(client, "read", kept)
+    keep(client, "read", DAYS_ALONE)
 
     with pytest.raises(InvalidInput, match=r"^first-time users would be found from \d+ bitmaps; at most 128"):
         matrix(client, Cohort.FIRST, 1, 1)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from fakeredis import FakeRedis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from donebit.activity.analytics import counts
 from donebit.activity.events.deletion import forget
 from donebit.activity.events.ingest import MOST_SINGLE_BITS
-from donebit.activity.events.single_visit import names_of_periods, visit
+from donebit.activity.events.single_visit import names_of_periods, visit, visit_each
 from donebit.activity.periods.calendar import ALL_TIME, Granularity
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
@@ -111,6 +113,22 @@ def test_a_visit_whose_segment_the_registries_lack_enters_it_again(store: Store,
 
     assert made.users == 3
     assert [count(store, granularity=granularity) for granularity in Granularity] == [3] * len(Granularity)
+
+
+def test_where_the_registry_cannot_be_read_the_visit_has_failed(client: Redis) -> None:
+    """Marked, and not counted: what went the long way then would be no new user any more."""
+    now = real_now()
+    visit(site_on(Store.on(client)), "seen", 1, now)
+    registry = keys.segments("seen", ALL_TIME.name)
+    kept = client.get(registry)
+    client.delete(registry)
+    client.rpush(registry, "no bits")
+
+    (found,) = visit_each(site_on(Store.on(client)), "seen", [2], now)
+
+    assert isinstance(found, ResponseError)
+    client.set(registry, cast(bytes, kept))
+    assert count(Store.on(client)) == 2
 
 
 def test_a_count_that_another_segment_has_lost_is_made_of_its_bits(store: Store, client: Redis) -> None:

@@ -109,6 +109,32 @@ def test_nobody_is_saved_too(store: Store, client: Redis) -> None:
     assert keys_of(client, "donebit:flag:*begun*") == []
 
 
+def test_a_flag_that_is_refused_as_it_is_made_is_not_listed(store: Store) -> None:
+    with pytest.raises(InvalidInput, match="flag new would span 2 segments"):
+        replace.assign_users(site_on(store, max_segments=1), "new", [1, SEGMENT_BITS])
+
+    assert store.flags.flags() == {}
+
+
+def test_a_flag_that_begins_with_another_kind_is_listed_with_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right before it would be replaced by integers: who erases a text looks for flags that have texts."""
+    swap = FlagSwapStore.swap_flag
+
+    def begun_first(swaps: FlagSwapStore, *args: Any) -> bool:
+        monkeypatch.undo()
+        flags.set_users(site_on(store), "f", ["ada"])
+        return swap(swaps, *args)
+
+    monkeypatch.setattr(FlagSwapStore, "swap_flag", begun_first)
+
+    with pytest.raises(InvalidInput, match="flag f has texts"):
+        replace.assign_users(site_on(store), "f", [1])
+
+    assert store.flags.flags() == {"f": "texts"}
+
+
 def test_a_set_that_may_not_be_saved_changes_nothing(store: Store, client: Redis) -> None:
     record(store, [1, SEGMENT_BITS], "a")
     record(store, ["x"], "texts")

@@ -124,7 +124,7 @@ def expected_of_kind(
         named = as_ids(users)
         known[place] = directory.known(named)
         new |= {named[unknown] for unknown in np.flatnonzero(known[place] == UNKNOWN).tolist()}
-    refuse_more(site, kind, len(new))
+    refuse_more(site, kind, new)
     # Which group gets which new number is not known yet: each group with new users may get any of them.
     numbers_to_come = directory.coming(new)
     coming = range(numbers_to_come.start // SEGMENT_BITS, (numbers_to_come.stop - 1) // SEGMENT_BITS + 1)

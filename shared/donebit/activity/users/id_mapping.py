@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, User, UserKind
+from donebit.store import text_ids
 from donebit.store.directory import DirectoryStore
 from donebit.store.id_numbers import UNKNOWN
 
@@ -40,13 +41,13 @@ def refuse_new(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> None:
         return
     if len(users) > site.limits.text_room():
         new = {users[int(place)] for place in np.flatnonzero(directory.known(as_ids(users)) == UNKNOWN)}
-        refuse_more(site, kind, len(new))
+        refuse_more(site, kind, new)
 
 
-def refuse_more(site: Site, kind: UserKind, new: int) -> None:
-    """Raise QuotaExceeded if there may not be so many more text ids."""
-    if new and kind is UserKind.TEXTS:
-        site.limits.admit_texts(new)
+def refuse_more(site: Site, kind: UserKind, new: Collection[User]) -> None:
+    """Raise QuotaExceeded if there may not be so many more text ids; a UUID in capitals is none more."""
+    if new and kind is UserKind.TEXTS and len(new) > site.limits.text_room():
+        site.limits.admit_texts(len(set(text_ids.packed(cast(list[str], list(new))))))
 
 
 def number_of(site: Site, kind: UserKind, user: User) -> int | None:

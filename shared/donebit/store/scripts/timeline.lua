@@ -5,7 +5,6 @@
 -- Why a script: 400 periods are one short answer, where a pipeline of GETBITs is 400 to write and to read; and
 --               they are all of one moment.
 -- changes nothing
--- reads bitmaps
 local found, call, keys, bit = {}, redis.call, KEYS, ARGV[1]
 -- Texts, as to make one of each number takes a fifth of the whole.
 for i = 1, #keys do found[i] = call('GETBIT', keys[i], bit) == 1 and '1' or '0' end
