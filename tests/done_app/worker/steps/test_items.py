@@ -25,6 +25,8 @@ from tests.completion.arranged import TTLS, now
 from tests.losing_way import LosingWay, losing_way_to
 from tests.servers import RunningServer
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 KNOWN = {str(number): number for number in range(2 * ITEMS_PER_CHUNK)}
 RUNS = [UUID(int=number) for number in range(3)]
 

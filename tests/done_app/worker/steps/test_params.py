@@ -21,6 +21,8 @@ from donebit.results import Results
 from donebit.store import Store
 from tests.completion.arranged import TTLS
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 PARAMS = {"names": ["a", "b"], "by": {"c": [1]}, "numbers": [7, 8]}
 
 

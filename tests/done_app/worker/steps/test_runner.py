@@ -23,7 +23,7 @@ from done_app.worker.steps import runner
 from done_app.worker.steps.outcome import RunOutcome
 from done_app.worker.steps.raised import describe_error, describe_traceback
 from done_app.worker.steps.reporter import StoreStepReporter
-from done_app.worker.steps.runner import MAX_RUN_TIME, REPORT_EVERY, Runner
+from done_app.worker.steps.runner import Runner
 from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import job, logs
@@ -37,6 +37,9 @@ from donebit.logs import JsonFormatter
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from tests.completion.arranged import TTLS
+from tests.done_app.worker.steps.conftest import MAX_RUN_TIME, REPORT_EVERY
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 ROOM_FOR_RESULTS = 1000  # bytes
 RETRIES = RetryPolicy(3, timedelta(seconds=1))
@@ -118,10 +121,8 @@ def test_quick_steps_are_run_in_order_and_reported_at_once(bench: MakeBench) -> 
     assert (outcome.report.fresh, outcome.report.state, outcome.remaining) == (10, State.RUNNING, [])
 
 
-def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
-    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
+@pytest.mark.usefixtures("reports_meanwhile")
+def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(bench: MakeBench) -> None:
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
 
     made.run(0, 3)
@@ -129,10 +130,8 @@ def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
     assert made.reports == [[(0, 1)], [(1, 2)], [(2, 3)]]
 
 
-def test_slow_steps_that_are_not_adjacent_are_reported_meanwhile(
-    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
+@pytest.mark.usefixtures("reports_meanwhile")
+def test_slow_steps_that_are_not_adjacent_are_reported_meanwhile(bench: MakeBench) -> None:
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
     reporting.report(made.store, made.task.id, [1, 3])
 
@@ -141,6 +140,7 @@ def test_slow_steps_that_are_not_adjacent_are_reported_meanwhile(
     assert made.reports == [[(0, 1)], [(2, 3)], [(4, 5)]]
 
 
+@pytest.mark.usefixtures("ends_in_time")
 def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench) -> None:
     made = bench(1000, lambda _: time.sleep(0.01))
 
@@ -153,6 +153,7 @@ def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench
     assert outcome.report.done_steps == go_on
 
 
+@pytest.mark.usefixtures("ends_in_time")
 @pytest.mark.parametrize(("stop", "rest"), [(16, [(13, 16), (2, 4), (0, 1)]), (13, [(2, 4), (0, 1)])])
 def test_what_is_left_after_its_time_is_all_that_it_has_not_come_to(
     bench: MakeBench, stop: int, rest: list[tuple[int, int]]
@@ -165,6 +166,7 @@ def test_what_is_left_after_its_time_is_all_that_it_has_not_come_to(
     assert outcome.remaining == rest
 
 
+@pytest.mark.usefixtures("ends_in_time")
 def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
     ran: list[int] = []
 
@@ -183,6 +185,7 @@ def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
     assert outcome.ended
 
 
+@pytest.mark.usefixtures("reports_meanwhile")
 def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
     ran: list[int] = []
 
@@ -200,6 +203,7 @@ def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
     assert (outcome.report.state, outcome.remaining) == (State.CANCELLED, [])
 
 
+@pytest.mark.usefixtures("ends_in_time")
 def test_a_slice_out_of_time_leaves_nothing_when_its_task_has_ended(
     bench: MakeBench,
 ) -> None:
@@ -242,9 +246,8 @@ def test_the_middle_of_a_long_error_is_cut_out(describe: Callable[[BaseException
     ids=["freely", "timed", "careful"],
 )
 def test_each_step_runs_once_and_only_those_that_raise_are_retried(
-    bench: MakeBench, terms: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    bench: MakeBench, terms: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
     ran: list[int] = []
 
     def raise_at_some(step: int) -> None:
@@ -264,11 +267,8 @@ def test_each_step_runs_once_and_only_those_that_raise_are_retried(
 
 @pytest.mark.filterwarnings("ignore:.*use of fork")  # as pytest has threads
 @pytest.mark.parametrize("terms", [{}, {"keep_results": True}])
-def test_steps_that_a_forked_process_ran_are_not_reported(
-    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, terms: dict[str, Any]
-) -> None:
+def test_steps_that_a_forked_process_ran_are_not_reported(bench: MakeBench, terms: dict[str, Any]) -> None:
     """It writes where it is to the memory that says it of the process that it came from."""
-    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
 
     def function(step: int) -> None:
         if step == 2 and (pid := os.fork()):
