@@ -72,15 +72,26 @@ def test_a_permit_that_ran_out_is_free_and_is_not_renewed(
     assert not permits.renew(store, one, holder(1))
 
 
-def test_a_permit_that_is_renewed_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def runs_out_ms(client: Redis) -> float:
+    """When the one permit of the task runs out."""
+    ((_, at_ms),) = client.zrange(keys.task_permits("a"), 0, -1, withscores=True)
+    return float(at_ms)
+
+
+def test_a_permit_that_is_renewed_is_kept(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = [Limit("task", "a", 1)]
-    monkeypatch.setattr(permits, "LEASE", timedelta(seconds=1))
     assert permits.take(store, one, holder(1))
 
     for _ in range(3):
-        time.sleep(0.4)
+        before = runs_out_ms(client)
+        time.sleep(0.01)
         assert permits.renew(store, one, holder(1))
+        assert runs_out_ms(client) > before
         assert not permits.take(store, one, holder(2))
+    monkeypatch.setattr(permits, "LEASE", timedelta(milliseconds=30))
+    assert permits.renew(store, one, holder(1))
     eventually(lambda: permits.take(store, one, holder(2)), what="it is never free")
 
 
