@@ -16,7 +16,7 @@ from tests.celery.conftest import Workers
 from tests.servers import RunningServer
 from tests.started import eventually
 
-SECONDS = 20
+SECONDS = 40  # of which a worker may take some to start, on a machine with other things to do
 
 
 def test_each_shape_of_a_header_brings_its_results_in_order(
