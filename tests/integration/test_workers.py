@@ -128,7 +128,8 @@ def test_new_lines_of_a_task_are_told_as_they_come(stack: Stack) -> None:
 def are_counted(stack: Stack) -> bool:
     """Whether messages wait and others are worked at; while the task is fanned out none is there yet."""
     answer = ask("GET", f"{stack.done}/workers").said
-    return sum(queue["messages"] for queue in answer["queues"]) > 0 and answer["in_hand"] > 0
+    waiting: int = sum(queue["messages"] for queue in answer["queues"])
+    return waiting > 0 and int(answer["in_hand"]) > 0
 
 
 def test_what_runs_where_is_told_while_it_runs(stack: Stack) -> None:
