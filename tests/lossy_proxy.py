@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +14,16 @@ import urllib3
 from donebit.addresses import LOOPBACK
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass
 class LossyWay:
-    """Passes requests on. Some are refused at once; of others the answer is lost, when all was done."""
+    """Passes requests on. Some are refused at once; of others the answer is lost, when all was done.
+
+    While `is_held` says so, no further request is passed on.
+    """
 
     service: str
     url: str = ""
@@ -24,11 +31,16 @@ class LossyWay:
     answers_to_lose: int = 0
     lost_method: str | None = None  # of the requests whose answers are lost; None: of any
     seconds_to_answer: float = 0.0
+    is_held: Callable[[], bool] = _never
     keys_sent: list[str | None] = field(default_factory=list)
 
     def refuses(self) -> bool:
         self.requests_to_refuse -= 1
         return self.requests_to_refuse >= 0
+
+    def release(self) -> None:
+        """Pass all requests on."""
+        self.is_held = _never
 
     def loses(self, method: str) -> bool:
         if self.lost_method not in (None, method):
@@ -44,6 +56,8 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
         def handle_one(self) -> None:
             way.keys_sent.append(self.headers["Idempotency-Key"])
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            while way.is_held():
+                time.sleep(0.01)
             if way.refuses():
                 self.say(503, b"away")
                 return
@@ -76,4 +90,5 @@ def lossy_way_to(service: str) -> Iterator[LossyWay]:
         way.url = f"http://{LOOPBACK}:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield way
+        way.release()
         server.shutdown()

@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from donebit.addresses import LOOPBACK
-from tests.servers import RunningServer, running, valkey_binary
+from tests.servers import LASTING, RunningServer, running, valkey_binary
 
 
 @contextmanager
 def replica_of(primary: RunningServer, folder: Path) -> Iterator[RunningServer]:
-    """Give a server a replica, which has to get its data first."""
+    """Give a server a replica, which has to get its data first.
+
+    No test kills it: what it confirms need not wait for its disk, which others may keep busy.
+    """
     folder.mkdir()
-    with running(valkey_binary(), folder) as replica:
+    with running(valkey_binary(), folder, LASTING) as replica:
         primary.client.config_set("repl-diskless-sync-delay", 0)
         replica.client.replicaof(LOOPBACK, str(primary.port))
         yield replica

@@ -41,11 +41,18 @@ def settings_of(rabbit: RunningRabbit, prefix: str = "donebit:") -> Settings:
 @pytest.fixture
 def app(rabbit: RunningRabbit) -> Iterator[Celery]:
     """An application whose queues are empty and whose delays are declared, as a worker has it."""
-    with queue.make_celery(settings_of(rabbit)) as app:
+    with patient(settings_of(rabbit)) as app:
         assert isinstance(app, rabbitmq.RabbitCelery)
         app.declare_queues(delays=True)
         purge(app)
         yield app
+
+
+def patient(settings: Settings, *, prefixed: bool = True) -> Celery:
+    """An application that a busy broker may keep waiting for a connection."""
+    app = queue.make_celery(settings, prefixed=prefixed)
+    app.conf.broker_connection_timeout = 20
+    return app
 
 
 def purge(app: Celery) -> None:
@@ -142,7 +149,7 @@ def test_a_delay_before_any_worker_ran_is_kept(app: Celery, task: Task) -> None:
 def test_delayed_messages_of_another_installation_stay_there(
     app: Celery, rabbit: RunningRabbit, task: Task, other_prefix: str
 ) -> None:
-    with queue.make_celery(settings_of(rabbit, other_prefix)) as other:
+    with patient(settings_of(rabbit, other_prefix)) as other:
         assert isinstance(other, rabbitmq.RabbitCelery)
         other.declare_queues(delays=True)
         purge(other)
@@ -155,7 +162,7 @@ def test_delayed_messages_of_another_installation_stay_there(
 
 def test_a_call_of_another_application_needs_its_queue(app: Celery, rabbit: RunningRabbit) -> None:
     with (
-        queue.make_celery(settings_of(rabbit), prefixed=False) as others,
+        patient(settings_of(rabbit), prefixed=False) as others,
         app.connection_for_write() as connection,
     ):
         channel: Any = connection.default_channel
@@ -178,17 +185,24 @@ def test_a_broker_that_is_away_is_told_soon(task: Task, real_store: Store) -> No
     assert read_lengths(real_store, settings) is None
 
 
+def is_announced(publisher: Publisher, task: Task) -> bool:
+    with suppress(BrokerUnavailable):
+        publisher.announce(task.id)
+        return True
+    return False
+
+
 def test_a_frozen_broker_takes_no_message(rabbit: RunningRabbit, task: Task) -> None:
     with queue.make_celery(settings_of(rabbit), sends_only=True) as sender:
         publisher = Publisher(sender)
-        publisher.announce(task.id)  # connects
+        eventually(lambda: is_announced(publisher, task), what="it does not connect")
         rabbit.freeze()
         try:
             with pytest.raises(BrokerUnavailable):
                 publisher.announce(task.id)
         finally:
             rabbit.thaw()
-        publisher.announce(task.id)
+        eventually(lambda: is_announced(publisher, task), what="the broker takes no more messages")
 
 
 def test_a_user_with_the_documented_permissions_is_enough(rabbit: RunningRabbit, task: Task) -> None:
@@ -198,13 +212,13 @@ def test_a_user_with_the_documented_permissions_is_enough(rabbit: RunningRabbit,
     url = rabbit.url.replace("guest:guest", "limited:secret")
     settings = Settings(redis_url="redis://127.0.0.1:1/0", broker_url=url)
 
-    with queue.make_celery(settings, prefixed=False) as others:
+    with patient(settings, prefixed=False) as others:
         with pytest.raises(BrokerUnavailable, match=r"does not take messages: .*ACCESS_REFUSED"):
             queue.send_to_another(others, "reports.finished", [{}], "reports", "an-id")
         rabbit.control("set_permissions", "limited", pattern, f"{pattern}|^amq.default$", pattern)
         with pytest.raises(BrokerUnavailable, match="has no queue nowhere"):
             queue.send_to_another(others, "reports.finished", [{}], "nowhere", "an-id")
-    with queue.make_celery(settings) as app:
+    with patient(settings) as app:
         assert isinstance(app, rabbitmq.RabbitCelery)
         app.declare_queues(delays=True)
         purge(app)
@@ -226,4 +240,4 @@ def test_messages_may_wait_in_a_worker_without_an_idle_process(
     worker = Worker("here:7", "here", 7, 2, (), now, now, activities)
     presence.save(real_store, worker.name, state=worker.to_json(), steps={}, lines=[])
 
-    assert signs(real_store, settings, NORMAL).queued == queued
+    eventually(lambda: signs(real_store, settings, NORMAL).queued == queued, what="it says another number")

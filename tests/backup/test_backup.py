@@ -305,7 +305,7 @@ def test_an_empty_store_is_an_empty_backup(empty: RunningServer, tmp_path: Path)
     assert taken.manifest.counts["keys"] == restored.restored["keys"] == 0
     assert held(empty.client) == {}
     assert store_of(empty).mover.texts(["donebit:layout"]) == [None]
-    eventually(lambda: empty.client.dbsize() == 0, 1)
+    eventually(lambda: empty.client.dbsize() == 0)
 
 
 def test_a_store_that_is_dropped_closes_no_connection_of_others(real_client: Redis) -> None:

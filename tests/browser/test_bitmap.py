@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Keys
 
 from tests.browser.bitmap import BitMap
 from tests.browser.page import Page
+from tests.integration.rations import allow
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
@@ -25,20 +27,25 @@ def give_up(stack: Stack, task_id: str, step: int, error: str) -> None:
     assert answer.status == 200, answer
 
 
-def test_the_cells_of_a_triggered_task_fill_without_a_reload(page: Page, stack: Stack) -> None:
-    task_id = stack.trigger_done(60, 500)
+def test_the_cells_of_a_triggered_task_fill_without_a_reload(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
+    params = {"folder": str(tmp_path)}
+    task_id = stack.create(60, job="rationed", params=params, batch=1, stall_after=3600)
     cells = BitMap(page, task_id)
     page.mark()
     some = range(0, 60, 6)
     pictures: set[tuple[str | None, ...]] = set()
 
     def fills() -> bool:
+        allow(tmp_path, 12 * len(pictures))
         picture = tuple(cells.colour(cell) for cell in some)
         if page.text(".facts .state") == "running":
             pictures.add(picture)
         return len(pictures) >= 4  # more than the one or two of a page that is opened
 
     eventually(fills, DONE_SECONDS, what="no cell fills while it runs")
+    allow(tmp_path, 60)
     eventually(lambda: page.text(".facts .state") == "done", DONE_SECONDS, what="its end is not seen")
     eventually(lambda: len({cells.colour(cell) for cell in some}) == 1, what="a cell did not fill")
     assert page.text(".verdict b") == "61 = 61"
@@ -230,12 +237,12 @@ def test_a_stream_that_is_cut_is_told_and_comes_back_by_itself(page: Page, stack
 
     os.killpg(stack.processes()["trigger"], signal.SIGKILL)
 
-    eventually(lambda: "Connection lost" in page.text("#notice"), what="no notice shows")
+    eventually(lambda: "Connection lost" in page.text("#notice"), DONE_SECONDS, what="no notice shows")
     assert "stale" in str(page.find("body").get_attribute("class"))
     ask("POST", f"{stack.done}/tasks/{task_id}/resume")
     stack.start()
     eventually(lambda: cells.colour(0) == missing, DONE_SECONDS, what="the stream stays cut")
-    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+    eventually(lambda: page.text("#notice") == "", DONE_SECONDS, what="the notice stays")
     assert not page.was_reloaded()
     # The browser itself tells of the connections that it could not make; the page adds nothing to it.
     assert all("net::ERR" in complaint for complaint in page.complaints())
@@ -246,13 +253,17 @@ def test_a_page_comes_to_life_when_redis_is_back_without_complaints(page: Page, 
     cells = BitMap(page, task_id)
     missing = cells.colour(0)
     stack.server.end()
-    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    eventually(
+        lambda: "Redis cannot be reached" in page.text("#notice"), DONE_SECONDS, what="no notice shows"
+    )
 
     page.open(f"/tasks/{task_id}")
 
-    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    eventually(
+        lambda: "Redis cannot be reached" in page.text("#notice"), DONE_SECONDS, what="no notice shows"
+    )
     stack.server.start()
     report(stack, task_id, (0, 1))
     eventually(lambda: cells.colour(0) not in (None, missing), DONE_SECONDS, what="the page stays as it was")
-    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+    eventually(lambda: page.text("#notice") == "", DONE_SECONDS, what="the notice stays")
     assert page.complaints() == []

@@ -94,7 +94,7 @@ def test_a_task_of_a_whole_second_keeps_its_place_in_a_filtered_list(
 ) -> None:
     """Its time is written without a fraction."""
     label, store = f"placed-{stack.create(1)}", Store.on(stack.server.client)
-    whole = clock.now().replace(microsecond=0)
+    whole = clock.now().replace(microsecond=0) - timedelta(seconds=1)  # the newest comes after both
     spec, ttls, ids = TaskSpec(1, label=label), TaskTtls.from_settings(Settings()), list[str]()
     for moment in (whole, whole + timedelta(milliseconds=500)):
         monkeypatch.setattr(clock, "now", lambda at=moment: at)

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from donebit import clock
+from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv
 from tests.forked import ForkedCommand
+from tests.lossy_proxy import LossyWay, lossy_way_to
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
@@ -39,29 +41,46 @@ def state_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.donebit-load")
 
 
-def received(file: Path) -> int:
+def received(state: Path) -> int:
     """As the state says; 0 before there is one."""
     try:
-        return int(json.loads(state_of(file).read_text())["progress"]["received"])
+        return int(json.loads(state.read_text())["progress"]["received"])
     except FileNotFoundError:
         return 0
 
 
-def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> ForkedCommand:
-    """A load that has come so far."""
-    loading = donebit.start("load", file, "--event", event, *SMALL)
-    eventually(lambda: received(file) >= visits, IN_TIME, what="it does not get on")
-    assert loading.poll() is None, "it was done before it could be stopped"
+@pytest.fixture
+def way(services: RealServices) -> Iterator[LossyWay]:
+    """A way to distinct_app on which a load can be held."""
+    with lossy_way_to(services.url("distinct")) as way:
+        yield way
+
+
+def lead(donebit: Donebit, way: LossyWay) -> None:
+    """Have the command reach distinct_app over a way."""
+    donebit.environment["DISTINCT_PORT"] = way.url.rpartition(":")[2]
+
+
+def start_and_wait(
+    donebit: Donebit, way: LossyWay, file: Path, event: str, visits: int, *options: object
+) -> ForkedCommand:
+    """A load that has come so far, and gets no further until it is released."""
+    lead(donebit, way)
+    state = Path(str(options[-1])) if options else state_of(file)
+    way.is_held = lambda: received(state) >= visits
+    loading = donebit.start("load", file, "--event", event, *SMALL, *options)
+    eventually(way.is_held, IN_TIME, what="it does not get on")
     return loading
 
 
 def test_killed_in_the_middle_it_goes_on_and_every_count_is_exact(
-    donebit: Donebit, name: str, file: Path, visits: list[Visit]
+    donebit: Donebit, way: LossyWay, name: str, file: Path, visits: list[Visit]
 ) -> None:
     for part in (SIZE // 10, SIZE // 3):
-        loading = start_and_wait(donebit, file, name, part)
+        loading = start_and_wait(donebit, way, file, name, part)
         loading.kill()
         loading.communicate()
+        way.release()
 
     last = donebit("load", file, "--event", name, *SMALL, "--json")
 
@@ -75,20 +94,24 @@ def test_killed_in_the_middle_it_goes_on_and_every_count_is_exact(
     assert not state_of(file).exists()
 
 
-def test_after_a_kill_the_number_of_new_users_is_at_least(donebit: Donebit, name: str, file: Path) -> None:
-    loading = start_and_wait(donebit, file, name, 1000)
+def test_after_a_kill_the_number_of_new_users_is_at_least(
+    donebit: Donebit, way: LossyWay, name: str, file: Path
+) -> None:
+    loading = start_and_wait(donebit, way, file, name, 1000)
     loading.kill()
     loading.communicate()
+    way.release()
 
     assert "at least " in donebit("load", file, "--event", name).out
 
 
 def test_ctrl_c_is_clean_and_what_it_had_sent_is_still_counted_right(
-    donebit: Donebit, name: str, file: Path, visits: list[Visit]
+    donebit: Donebit, way: LossyWay, name: str, file: Path, visits: list[Visit]
 ) -> None:
-    loading = start_and_wait(donebit, file, name, SIZE // 10)
+    loading = start_and_wait(donebit, way, file, name, SIZE // 10)
 
     loading.send_signal(signal.SIGINT)
+    way.release()
     _, err = loading.communicate(timeout=IN_TIME)
     last = donebit("load", file, "--event", name, *SMALL, "--json")
 
@@ -119,10 +142,10 @@ def test_a_load_that_lost_the_service_continues_with_another(
     donebit: Donebit, own_distinct: Started, name: str, file: Path, visits: list[Visit], tmp_path: Path
 ) -> None:
     usual = donebit.environment["DISTINCT_PORT"]
-    donebit.environment["DISTINCT_PORT"] = (tmp_path / "distinct/port").read_text()
-    loading = start_and_wait(donebit, file, name, SIZE // 10)
-
-    own_distinct.end()
+    with lossy_way_to(f"http://{LOOPBACK}:{(tmp_path / 'distinct/port').read_text()}") as way:
+        loading = start_and_wait(donebit, way, file, name, SIZE // 10)
+        own_distinct.end()
+    # The way has ended with it.
     _, err = loading.communicate(timeout=2 * IN_TIME)
 
     assert loading.returncode == 4
@@ -228,15 +251,14 @@ def test_a_place_that_cannot_hold_the_progress_is_refused(
 
 
 def test_progress_that_can_no_longer_be_stored_is_no_wrong_usage(
-    donebit: Donebit, name: str, file: Path, tmp_path: Path
+    donebit: Donebit, way: LossyWay, name: str, file: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "place"
     place.mkdir()
-    loading = donebit.start("load", file, "--event", name, *SMALL, "--state", place / "kept")
-    eventually((place / "kept").exists, IN_TIME)
-    eventually(lambda: json.loads((place / "kept").read_text())["progress"]["received"], IN_TIME)
+    loading = start_and_wait(donebit, way, file, name, 1, "--state", place / "kept")
 
     place.rename(tmp_path / "elsewhere")
+    way.release()
     _, err = loading.communicate(timeout=IN_TIME)
 
     assert loading.returncode == 1

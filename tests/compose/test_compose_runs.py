@@ -13,6 +13,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from donebit.demo.local_http import ask
 from tests.compose.composed import ADMIN, PASSWORD, TOKEN, Composed
+from tests.stack import ANSWER_SECONDS
 from tests.started import PROCESSES, Started, eventually
 
 ALL = ("redis", "trigger", "done", "distinct", "worker", "beat")
@@ -40,11 +41,15 @@ def written(started: Started) -> str:
 
 def run_task(composed: Composed, path: str) -> str:
     """Trigger a task and wait until done_app says it is done; its id."""
-    answer = ask("POST", composed.url("8098") + path, 2, TOKEN)
+    answer = ask("POST", composed.url("8098") + path, ANSWER_SECONDS, TOKEN)
     assert answer.status == 202, answer
     task_id = str(answer.said["task_id"])
     task = f"{composed.url('8097')}/tasks/{task_id}"
-    eventually(lambda: ask("GET", task, 2, TOKEN).said.get("state") == "done", 20, what=f"{path} is not done")
+    eventually(
+        lambda: ask("GET", task, ANSWER_SECONDS, TOKEN).said.get("state") == "done",
+        20,
+        what=f"{path} is not done",
+    )
     return task_id
 
 
@@ -134,7 +139,7 @@ def parts(composed: Composed, name: str) -> list[Started]:
 
 def status(composed: Composed, name: str, path: str, host: str) -> int:
     at = urlsplit(composed.url(SERVICES[name]))
-    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=2)
+    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", path, headers={"Host": host})
         return connection.getresponse().status

@@ -71,7 +71,7 @@ class Checkout:
     def install(self, level: str = "demo", exit_code: int = 0) -> str:
         """What it says, on a run to its end."""
         installer = self.start(level)
-        assert installer.exit_code(60) == exit_code, installer.out + installer.err
+        assert installer.exit_code(90) == exit_code, installer.out + installer.err
         return installer.out + installer.err
 
     def value_of(self, module: str) -> str:

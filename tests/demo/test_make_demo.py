@@ -114,9 +114,9 @@ def test_it_triggers_a_task_and_some_activity(demo: Demo, running: Started) -> N
     running.wait_for("POST /trigger/distinct?count=20: 202")
     (task,) = re.findall(r"POST /trigger/done\?count=10: 202 (\S+)", running.out)
 
-    eventually(lambda: demo.is_done(task), what=f"task {task} was not done")
+    eventually(lambda: demo.is_done(task), RECOVERY_SECONDS, what=f"task {task} was not done")
 
-    eventually(demo.has_visits, what="nobody was there")
+    eventually(demo.has_visits, RECOVERY_SECONDS, what="nobody was there")
 
 
 def test_days_begin_in_the_zone_that_is_set(demo: Demo, running: Started) -> None:
@@ -133,7 +133,7 @@ def test_each_process_is_heard_under_its_name(running: Started) -> None:
 def test_a_second_demo_names_the_taken_port(demo: Demo, running: Started) -> None:
     second = demo.start()
 
-    assert second.exit_code() == 1
+    assert second.exit_code(START_SECONDS) == 1
     port = demo.ports["TRIGGER_PORT"]
     advice = "stop what listens there, or set TRIGGER_PORT to another"
     assert second.err == f"port {port} is taken (TRIGGER_PORT): {advice}\n"
@@ -143,7 +143,7 @@ def test_a_second_demo_names_the_taken_port(demo: Demo, running: Started) -> Non
 def test_a_second_demo_on_other_ports_says_the_data_is_in_use(demo: Demo, running: Started) -> None:
     second = demo.start(**ports_of_services())
 
-    assert second.exit_code() == 1
+    assert second.exit_code(START_SECONDS) == 1
     assert second.err == "another demo is running on the data in .data/: stop that one first\n"
     assert running.process.poll() is None
 
@@ -172,10 +172,11 @@ def test_what_is_killed_is_started_again_and_all_works(
 
 def test_a_port_taken_at_a_restart_is_one_sentence(demo: Demo, running: Started) -> None:
     port, restarts = demo.ports["TRIGGER_PORT"], running.out.count("trigger restarted")
+    running.send(signal.SIGSTOP)  # so that it does not start the service again before the port is taken
     os.kill(running.child("-m trigger_app"), signal.SIGKILL)
-
     eventually(lambda: refusal("127.0.0.1", port, "") is None, what="the service keeps its port")
     with bound("127.0.0.1", port):
+        running.send(signal.SIGCONT)
         running.wait_for("trigger waits to be restarted", RECOVERY_SECONDS)
         ended = running.out.count("trigger ended")
         waited_until = time.monotonic() + 2.5  # longer than its pause, so it was tried again
@@ -207,7 +208,7 @@ def test_a_second_start_finds_the_data_of_the_first(demo: Demo) -> None:
 def test_kill_9_leaves_nobody(again: Started) -> None:
     again.send(signal.SIGKILL)
 
-    eventually(again.is_gone, 5)
+    eventually(again.is_gone, RECOVERY_SECONDS)
 
 
 def test_the_data_of_another_zone_are_one_sentence(demo: Demo, again: Started) -> None:
@@ -226,7 +227,7 @@ def test_the_data_of_another_zone_are_one_sentence(demo: Demo, again: Started) -
 def test_a_setting_that_makes_no_sense_is_one_sentence(demo: Demo) -> None:
     refused = demo.start(TRIGGER_PORT="eighty")
 
-    assert refused.exit_code() == 2
+    assert refused.exit_code(START_SECONDS) == 2
     assert refused.err.startswith("settings: TRIGGER_PORT: ")
     assert refused.err.count("\n") == 1
 
@@ -234,6 +235,6 @@ def test_a_setting_that_makes_no_sense_is_one_sentence(demo: Demo) -> None:
 def test_a_server_of_the_users_own_that_is_not_there_is_one_sentence(demo: Demo) -> None:
     refused = demo.start(REDIS_URL=f"redis://127.0.0.1:{free_server_port()}/0")
 
-    assert refused.exit_code() == 1
+    assert refused.exit_code(START_SECONDS) == 1
     assert refused.err.startswith("REDIS_URL: cannot connect to 127.0.0.1:")
     assert refused.is_gone()

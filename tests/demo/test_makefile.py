@@ -66,7 +66,7 @@ def test_a_signal_ends_make_and_its_demo(
 def test_a_killed_make_takes_its_demo_along(make_demo: Started) -> None:
     make_demo.send(signal.SIGKILL)
 
-    eventually(make_demo.is_gone, 5)
+    eventually(make_demo.is_gone)
 
 
 def test_make_alone_lists_its_commands(start: Start) -> None:

@@ -160,7 +160,7 @@ def test_a_killed_supervisor_leaves_nobody(run_demo: RunDemo) -> None:
 
     demo.send(signal.SIGKILL)
 
-    eventually(demo.is_gone, 5)
+    eventually(demo.is_gone)
 
 
 def test_a_killed_watcher_is_started_again_and_still_leaves_nobody(run_demo: RunDemo) -> None:
@@ -171,7 +171,7 @@ def test_a_killed_watcher_is_started_again_and_still_leaves_nobody(run_demo: Run
 
     demo.send(signal.SIGKILL)
 
-    eventually(demo.is_gone, 5)
+    eventually(demo.is_gone)
 
 
 def test_a_supervisor_killed_with_all_of_its_group_leaves_nobody(run_demo: RunDemo) -> None:
@@ -180,7 +180,7 @@ def test_a_supervisor_killed_with_all_of_its_group_leaves_nobody(run_demo: RunDe
 
     os.killpg(demo.process.pid, signal.SIGKILL)
 
-    eventually(demo.is_gone, 5)
+    eventually(demo.is_gone)
 
 
 def test_a_supervisor_killed_while_starting_leaves_nobody(run_demo: RunDemo) -> None:
@@ -189,7 +189,7 @@ def test_a_supervisor_killed_while_starting_leaves_nobody(run_demo: RunDemo) -> 
 
     demo.send(signal.SIGKILL)
 
-    eventually(demo.is_gone, 5)
+    eventually(demo.is_gone)
 
 
 def test_a_second_ctrl_c_kills_at_once_who_does_not_end(run_demo: RunDemo) -> None:
@@ -245,7 +245,7 @@ def test_the_demo_ends_with_its_parent_if_asked_to(start: Start) -> None:
 
     shell.send(signal.SIGKILL)
 
-    eventually(shell.is_gone, 5)
+    eventually(shell.is_gone)
 
 
 def ends_by(demo: Started, number: int) -> bool:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from tests.completion.arranged import TTLS
-from tests.stack import Stack
+from tests.faults.test_pausing import has_begun, pool, runs
+from tests.integration.rations import ALL, allow
+from tests.stack import DONE_SECONDS, Stack
+from tests.started import eventually
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
-
-
-def pool(stack: Stack) -> set[int]:
-    """The processes that the worker runs its messages in."""
-    return stack.worker.family() - {stack.worker.process.pid}
 
 
 def test_a_pool_process_killed_at_its_steps_costs_none_of_them(stack: Stack, tmp_path: Path) -> None:
@@ -71,16 +70,19 @@ def test_a_task_whose_fan_out_was_lost_is_fanned_out_by_the_sweep(stack: Stack) 
 
 
 def test_a_worker_told_to_end_does_so_soon_and_loses_nothing(stack: Stack, tmp_path: Path) -> None:
-    params = {"folder": str(tmp_path), "pause_ms": 10}
-    task_id = stack.create(600, job="note", params=params, batch=100, stall_after=NEVER)
-    stack.await_progress(task_id, 20)
+    allow(tmp_path, 20)
+    params = {"folder": str(tmp_path)}
+    task_id = stack.create(600, job="rationed", params=params, batch=100, stall_after=NEVER)
+    eventually(partial(has_begun, tmp_path, 20), DONE_SECONDS, what="no step runs")
     ended = stack.worker
 
     ended.send(signal.SIGTERM)
+    ended.wait_for("Warm shutdown")
+    allow(tmp_path, ALL)
 
     assert ended.exit_code(10) == 0
     assert ended.is_gone()
     assert stack.task(task_id).missing_steps > 0
     stack.start()
     stack.await_told(task_id)  # with nothing sent again, each message left was still there
-    assert {file.read_text() for file in tmp_path.iterdir()} == {"run\n"}
+    assert runs(tmp_path) == dict.fromkeys(range(600), 1)

@@ -13,6 +13,7 @@ from donebit.completion import lifecycle
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 from tests.redis_way import Way, way_to
+from tests.replicas import is_copied
 from tests.servers import RunningServer, running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
@@ -52,10 +53,6 @@ def last_sweep_ms(store: Store) -> int:
     return store.heartbeats.last_seen_ms("sweep")[0] or 0
 
 
-def is_copied(replica: RunningServer) -> bool:
-    return bool(replica.client.info("replication")["master_link_status"] == "up")
-
-
 def test_all_processes_follow_the_address_to_the_new_primary(
     reached: tuple[Stack, Way], new_primary: RunningServer
 ) -> None:
@@ -63,15 +60,16 @@ def test_all_processes_follow_the_address_to_the_new_primary(
     processes, old = stack.processes(), stack.server
     begun = stack.trigger_done(2000, 10)
     stack.await_progress(begun, 50)
+    old.client.config_set("repl-diskless-sync-delay", 0)
     new_primary.client.replicaof("127.0.0.1", str(old.port))
-    eventually(lambda: is_copied(new_primary), what="the replica is not up")
+    eventually(lambda: is_copied(new_primary), DONE_SECONDS, what="the replica is not up")
 
     new_primary.client.replicaof("NO", "ONE")
     old.client.replicaof("127.0.0.1", str(new_primary.port))
     way.port = new_primary.port
 
     for name, url in stack.services().items():
-        eventually(partial(is_healthy, url), what=f"{name} stays away")
+        eventually(partial(is_healthy, url), DONE_SECONDS, what=f"{name} stays away")
     later = stack.trigger_done(20, 10)
     store = Store.at(new_primary.url, timeout=WORKER_TIMEOUT)
     eventually(lambda: is_done(store, later), DONE_SECONDS, what="the worker does not go on")
@@ -86,10 +84,10 @@ def test_worker_and_beat_are_back_soon_after_a_host_vanished(reached: tuple[Stac
     eventually(lambda: last_sweep_ms(stack.store), DONE_SECONDS, what="beat has sent nothing")
 
     way.cut_off()
-    eventually(lambda: not is_healthy(stack.trigger), what="nothing is cut off")
+    eventually(lambda: not is_healthy(stack.trigger), DONE_SECONDS, what="nothing is cut off")
     way.cut = False  # only new connections pass: the old ones are silent for ever
 
-    eventually(lambda: is_healthy(stack.trigger), what="the service stays away")
+    eventually(lambda: is_healthy(stack.trigger), DONE_SECONDS, what="the service stays away")
     later = stack.trigger_done(20, 10)
     eventually(lambda: is_done(stack.store, later), BACK_WITHIN_SECONDS, what="the worker stands still")
     swept = last_sweep_ms(stack.store)

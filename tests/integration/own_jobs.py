@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from donebit import Results, job
+from tests.integration.rations import wait_for_turn
 
 
 @job("note")
@@ -24,6 +25,13 @@ def note(step: int, *, folder: str, pause_ms: int = 0) -> None:
     time.sleep(pause_ms / 1000)
     with (Path(folder) / str(step)).open("a") as file:
         file.write("run\n")
+
+
+@job("rationed")
+def rationed(step: int, *, folder: str) -> None:
+    """Leave a line as `note` does, once fewer steps have than the test allows."""
+    wait_for_turn(Path(folder))
+    note(step, folder=folder)
 
 
 @job("square", keep_results=True)

@@ -16,10 +16,12 @@ def texts(donebit: Donebit, task_id: str) -> list[str]:
 def test_the_log_of_a_task_is_what_its_workers_said(stack: Stack, donebit: Donebit) -> None:
     task_id = stack.trigger_done(5, 0)
     stack.await_told(task_id)
-
-    eventually(lambda: any("is done: 5 steps" in text for text in texts(donebit, task_id)), IN_TIME)
+    number = 7  # the fan-out, five steps, the end: each process writes its own, in whatever order
+    eventually(lambda: len(stack.log_of(task_id)) >= number, IN_TIME, what="lines lack at the terminal")
+    eventually(lambda: len(texts(donebit, task_id)) >= number, IN_TIME, what="lines lack")
 
     assert sorted(texts(donebit, task_id)) == sorted(stack.log_of(task_id))
+    assert len(stack.log_of(task_id)) == number
 
 
 def test_followed_it_shows_each_line_once_as_it_is_said(stack: Stack, donebit: Donebit) -> None:

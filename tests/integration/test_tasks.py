@@ -11,7 +11,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.jobs.builtin import visitor
 from tests.completion.arranged import TTLS
-from tests.stack import Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
 
@@ -32,8 +32,14 @@ def test_each_step_of_a_small_task_has_its_line_in_the_log(stack: Stack) -> None
     stack.await_told(task_id)
 
     line = re.compile(rf"step (\d+) of task {task_id} is done \((\d+)/10\)")
-    found = [line.fullmatch(text) for text in stack.log_of(task_id)]
-    steps, progress = zip(*[(int(one[1]), int(one[2])) for one in found if one], strict=True)
+
+    def found() -> list[tuple[int, int]]:
+        lines = [line.fullmatch(text) for text in stack.log_of(task_id)]
+        return [(int(one[1]), int(one[2])) for one in lines if one]
+
+    # Each process writes its own: the line of the end may come before that of another's step.
+    eventually(lambda: len(found()) >= 10, DONE_SECONDS, what="lines lack")
+    steps, progress = zip(*found(), strict=True)
     assert sorted(steps) == list(range(10))
     assert sorted(progress) == list(range(1, 11))
 
@@ -111,7 +117,7 @@ def test_the_next_task_takes_in_what_the_steps_returned(stack: Stack, tmp_path: 
         then={"job": "sum", "params": {"folder": str(after)}},
     )
 
-    eventually((after / "sum").exists, what="the next task did not run")
+    eventually((after / "sum").exists, DONE_SECONDS, what="the next task did not run")
     eventually(
         lambda: (after / "sum").read_text() == f"{sum(step * step for step in range(1000))} of 1000",
         what="it has another sum",

@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from tests.receiver import receiving
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask, started_stack
 from tests.started import Started, eventually
 
-SLICE = "donebit.run_steps"
+DISPATCH, SLICE, ANNOUNCE, WEBHOOK = (
+    f"donebit.{name}" for name in ("dispatch", "run_steps", "announce", "webhook")
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +36,26 @@ def traced_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector)
         yield stack
 
 
-def spans_of(
-    collector: Collector, task_id: str, end: str = "donebit.announce", slices: int = 0, also: str = ""
-) -> dict[str, list[Seen]]:
-    """The spans of a task's whole trace, by name, once its end, so many slices and any named `also` came.
+def spans_of(collector: Collector, task_id: str, *others: str, end: str = ANNOUNCE) -> dict[str, list[Seen]]:
+    """The spans of a task's whole trace, by name, once its end and these others have come.
 
     Each process sends its own, a request's after all that it did: the last one may come first.
+
+    Args:
+        collector: whom they are sent to
+        task_id: of the task
+        others: names of spans, each as often as there are to be some
+        end: the name of the last one
     """
     (last, *_) = collector.await_spans(
         lambda seen: seen.name == end and seen.attributes.get("donebit.task_id") == task_id
     )
-    collector.await_spans(lambda seen: seen.name == SLICE and seen.trace == last.trace, slices)
-    collector.await_spans(lambda seen: seen.name == also and seen.trace == last.trace, 1 if also else 0)
+
+    def is_of_trace(name: str, seen: Seen) -> bool:
+        return seen.name == name and seen.trace == last.trace
+
+    for name, count in Counter(others).items():
+        collector.await_spans(partial(is_of_trace, name), count)
     found: dict[str, list[Seen]] = {}
     for seen in collector.spans():
         if seen.trace == last.trace:
@@ -62,10 +73,11 @@ def test_one_trace_from_the_request_to_the_webhook(traced_stack: Stack, collecto
         body = {"count": 40, "job": "demo", "params": {"sleep_ms": 0}, "batch": 20, "webhook": receiver.url}
         headers = {"traceparent": f"00-{trace}-{caller}-01"}
         answer = ask("POST", f"{traced_stack.trigger}/tasks", body, headers=headers)
-        found = spans_of(collector, answer.said["task_id"], "donebit.webhook", 2, also="POST /tasks")
+        others = ("POST /tasks", DISPATCH, SLICE, SLICE, ANNOUNCE)
+        found = spans_of(collector, answer.said["task_id"], *others, end=WEBHOOK)
 
-    (request,), (dispatch,) = found["POST /tasks"], found["donebit.dispatch"]
-    (announcement,), (webhook,) = found["donebit.announce"], found["donebit.webhook"]
+    (request,), (dispatch,) = found["POST /tasks"], found[DISPATCH]
+    (announcement,), (webhook,) = found[ANNOUNCE], found[WEBHOOK]
     slices = found[SLICE]
     assert (request.trace, request.parent, request.program) == (trace, caller, "donebit.trigger_app")
     assert request.attributes["http.response.status_code"] == 202
@@ -82,13 +94,16 @@ def test_one_trace_from_the_request_to_the_webhook(traced_stack: Stack, collecto
     assert not any(one.failed or one.links for spans in found.values() for one in spans)
 
 
-def test_the_rest_of_a_slice_stands_beside_it(traced_stack: Stack, collector: Collector) -> None:
-    task_id = traced_stack.create(8, job="demo", params={"sleep_ms": 200}, batch=8)
+def test_the_rest_of_a_slice_stands_beside_it(
+    traced_stack: Stack, collector: Collector, tmp_path: Path
+) -> None:
+    params = {"folder": str(tmp_path), "pause_ms": 100}
+    task_id = traced_stack.create(8, job="note", params=params, batch=8)
 
-    found = spans_of(collector, task_id, slices=2)
+    found = spans_of(collector, task_id, DISPATCH, SLICE, SLICE)
 
     assert len(found[SLICE]) > 1
-    assert parents(found[SLICE]) == {found["donebit.dispatch"][0].id}
+    assert parents(found[SLICE]) == {found[DISPATCH][0].id}
 
 
 def test_failed_attempts_are_exceptions_of_their_slice(
@@ -97,19 +112,18 @@ def test_failed_attempts_are_exceptions_of_their_slice(
     (tmp_path / "block-1").touch()
     task_id = traced_stack.create(3, job="blocked", params={"folder": str(tmp_path)})
 
-    found = spans_of(collector, task_id, slices=2)
+    (announcement,) = spans_of(collector, task_id)[ANNOUNCE]
+    found = collector.await_spans(lambda seen: bool(seen.exceptions) and seen.trace == announcement.trace, 2)
 
-    failing = sorted(
-        (seen for seen in found[SLICE] if seen.exceptions),
-        key=lambda seen: seen.exceptions[0]["donebit.attempts"],
-    )
+    assert {seen.name for seen in found} == {SLICE}
+    failing = sorted(found, key=lambda seen: seen.exceptions[0]["donebit.attempts"])
     exceptions = [one for seen in failing for one in seen.exceptions]
     assert [one["donebit.attempts"] for one in exceptions] == [1, 2]
     assert {one["exception.type"] for one in exceptions} == {"ValueError"}
     assert {one["exception.message"] for one in exceptions} == {"ValueError: step 1 is blocked"}
     assert 'raise ValueError(f"step {step} is blocked")' in exceptions[0]["exception.stacktrace"]
     assert [seen.failed for seen in failing] == [False, True]
-    assert found["donebit.announce"][0].attributes["donebit.state"] == "failed"
+    assert announcement.attributes["donebit.state"] == "failed"
 
 
 def test_an_end_that_the_sweep_announces_is_linked_to_its_start(
@@ -122,7 +136,7 @@ def test_an_end_that_the_sweep_announces_is_linked_to_its_start(
     traced_stack.server.client.setbit(keys.bitmap(task_id), 0, 1)
     traced_stack.await_told(task_id, swept=True)
 
-    (announcement,) = spans_of(collector, task_id)["donebit.announce"]
+    (announcement,) = spans_of(collector, task_id)[ANNOUNCE]
 
     assert announcement.trace != start.trace
     assert announcement.links == [start.trace]
@@ -140,7 +154,7 @@ def test_a_process_that_replaces_a_killed_one_sends_its_spans(
     ]
 
     for task_id in tasks:
-        assert len(spans_of(collector, task_id, slices=1)[SLICE]) == 1
+        assert len(spans_of(collector, task_id, SLICE)[SLICE]) == 1
 
 
 def test_refused_requests_and_probes_have_no_span(traced_stack: Stack, collector: Collector) -> None:
@@ -167,8 +181,8 @@ def test_requests_that_have_a_short_way_without_traces_have_a_span(
     ask("POST", f"{traced_stack.distinct}/distinct?userId=7", headers=headers)
 
     name = "PUT /tasks/<task_id>/steps/<n>"
-    found = spans_of(collector, task_id, also=name)
-    (report,), (announcement,) = found[name], found["donebit.announce"]
+    found = spans_of(collector, task_id, name)
+    (report,), (announcement,) = found[name], found[ANNOUNCE]
     (visit,) = collector.await_spans(lambda seen: seen.name == "POST /distinct")
     assert (report.trace, report.attributes["donebit.task_id"], visit.trace) == (trace, task_id, trace)
     assert (announcement.parent, announcement.trace) == (report.id, trace)
@@ -198,7 +212,7 @@ def test_a_worker_sends_its_last_spans_as_it_ends(traced_stack: Stack, collector
         worker.end()
         traced_stack.start()
 
-    assert {SLICE, "donebit.announce"} < set(spans_of(collector, task_id, "donebit.webhook"))
+    assert {SLICE, ANNOUNCE} < set(spans_of(collector, task_id, end=WEBHOOK))
 
 
 def test_a_service_sends_its_last_spans_as_it_ends(traced_stack: Stack, collector: Collector) -> None:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
 from tests.servers import RunningServer, running, valkey_binary
 
 StoreOn = Callable[..., Store]
+
+
+def is_answered(store: Store) -> bool:
+    """Whether it is connected and answered: on a busy machine that may take longer than it waits."""
+    with suppress(StoreUnavailable):
+        store.heartbeats.last_seen_ms("worker")
+        return True
+    return False
 
 
 @pytest.fixture

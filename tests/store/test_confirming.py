@@ -26,6 +26,7 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.confirming import CHANGING
 from donebit.store.numbering import NEW_A_CALL
 from donebit.store.slots import SCRIPTS_CALLED
+from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence, replicas
 from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
 from tests.completion.arranged import start
@@ -59,7 +60,7 @@ def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 @pytest.fixture(scope="module")
 def replica(primary: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with replica_of(primary, tmp_path_factory.mktemp("replica") / "data") as server:
-        eventually(lambda: is_copied(server), what="the replica did not get the data")
+        eventually(lambda: is_copied(server), 30, what="the replica did not get the data")
         yield server
 
 
@@ -71,15 +72,22 @@ def strict(primary: RunningServer, replica: RunningServer) -> Store:
 
 
 @pytest.fixture
-def frozen(replica: RunningServer) -> Iterator[RunningServer]:
+def frozen(primary: RunningServer, replica: RunningServer) -> Iterator[RunningServer]:
     """The replica, which answers nothing during the test."""
     freeze(replica)
     yield replica
     thaw(replica)
+    await_kept_up(primary)
+
+
+def await_kept_up(primary: RunningServer) -> None:
+    """Wait until the replica confirms in time again: on a busy machine that may take a while."""
+    store = store_at(primary)
+    eventually(lambda: store.server.short_of_replicas() == 0, what="the replica does not keep up again")
 
 
 def store_at(server: RunningServer, *, goes_on: bool = False, connections: int = 4) -> Store:
-    return Store.at(server.url, connections=connections, replicas=1, goes_on=goes_on)
+    return Store.at(server.url, connections=connections, timeout=WORKER_TIMEOUT, replicas=1, goes_on=goes_on)
 
 
 CHANGES: dict[str, Callable[[Store], object]] = {
@@ -134,9 +142,9 @@ def is_refused(change: Callable[[Store], object], store: Store) -> bool:
 
 
 def test_changes_that_no_replica_has_are_refused_and_reads_are_answered(
-    strict: Store, replica: RunningServer
+    strict: Store, primary: RunningServer, replica: RunningServer
 ) -> None:
-    known_to(strict)
+    known_to(Store.at(primary.url, timeout=WORKER_TIMEOUT))
     before = {name: read(strict) for name, read in READS.items()}
     freeze(replica)
     try:
@@ -144,6 +152,7 @@ def test_changes_that_no_replica_has_are_refused_and_reads_are_answered(
         answers = {name: read(strict) for name, read in READS.items()}
     finally:
         thaw(replica)
+    await_kept_up(primary)
 
     assert accepted == []
     assert answers.keys() == before.keys()
@@ -222,6 +231,7 @@ def test_work_goes_on_without_replicas_and_says_so_once(
                 reporting.report(store, "goes-on", [step])
     finally:
         thaw(replica)
+    await_kept_up(primary)
 
     said = [record.getMessage() for record in caplog.records if "replicas" in record.getMessage()]
     assert len(said) == 1
@@ -232,15 +242,15 @@ def test_work_goes_on_without_replicas_and_says_so_once(
 
 
 def test_the_server_is_short_of_replicas_while_one_keeps_silent(
-    strict: Store, replica: RunningServer
+    strict: Store, primary: RunningServer, replica: RunningServer
 ) -> None:
-    eventually(lambda: strict.server.short_of_replicas() == 0, what="the replica does not keep up")
+    await_kept_up(primary)
     freeze(replica)
     try:
         eventually(lambda: strict.server.short_of_replicas() == 1, what="nobody noticed")
     finally:
         thaw(replica)
-    eventually(lambda: strict.server.short_of_replicas() == 0, what="the replica does not keep up again")
+    await_kept_up(primary)
 
 
 @pytest.mark.usefixtures("replica")

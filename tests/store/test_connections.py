@@ -23,6 +23,7 @@ from tests.completion.arranged import now, start
 from tests.redis_way import Way, way_to
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
+from tests.store.conftest import is_answered
 
 CALLERS = 20
 FAR_BEYOND_SECONDS = 5.0  # on a busy machine too; the kernel's own limit is 16 minutes
@@ -44,7 +45,8 @@ def way(own_server: RunningServer) -> Iterator[Way]:
 
 @pytest.fixture
 def store(way: Way) -> Iterator[Store]:
-    with connect(way.url, connections=CALLERS, timeout=SERVICE_TIMEOUT) as client:
+    """Its callers wait for as long as a machine may stand still that runs others beside them."""
+    with connect(way.url, connections=CALLERS, timeout=WORKER_TIMEOUT) as client:
         yield Store.on(client)
 
 
@@ -158,7 +160,10 @@ def test_connections_dropped_while_idle_cost_no_caller_an_error(way: Way, store:
     assert now(store, task).ended
 
 
-def test_a_connection_that_is_idle_and_alive_is_used_again(way: Way, store: Store) -> None:
+def test_a_connection_that_is_idle_and_alive_is_used_again(
+    way: Way, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PONG_SECONDS", 10.0)  # how soon it answers is not in question
     in_use_at_once(store, 1)
     opened = len(way.lines)
     time.sleep(TRUSTED_SECONDS * 1.2)  # as above
@@ -168,19 +173,20 @@ def test_a_connection_that_is_idle_and_alive_is_used_again(way: Way, store: Stor
     assert len(way.lines) == opened
 
 
-def test_a_call_on_a_silent_server_ends_by_itself_after_a_pause(way: Way, store: Store) -> None:
-    in_use_at_once(store, 1)
-    way.cut_off()
-    time.sleep(TRUSTED_SECONDS * 1.2)  # as above
+def test_a_call_on_a_silent_server_ends_by_itself_after_a_pause(way: Way) -> None:
+    with connect(way.url, connections=1, timeout=SERVICE_TIMEOUT) as client, ThreadPoolExecutor(1) as pool:
+        store = Store.on(client)
+        eventually(lambda: is_answered(store), what="the server does not answer")
+        way.cut_off()
+        time.sleep(TRUSTED_SECONDS * 1.2)  # as above
 
-    with ThreadPoolExecutor(1) as pool:
         error = pool.submit(store.heartbeats.last_seen_ms, "worker").exception(FAR_BEYOND_SECONDS)
 
     assert type(error) is StoreUnavailable
 
 
 def test_the_kernel_is_asked_to_notice_a_host_that_vanishes(way: Way) -> None:
-    with connect(way.url, connections=1, timeout=SERVICE_TIMEOUT) as client:
+    with connect(way.url, connections=1, timeout=WORKER_TIMEOUT) as client:
         connection = client.connection_pool.get_connection()
         made = connection._sock
         options = {name: made.getsockopt(socket.IPPROTO_TCP, name) for name in KEEPALIVE}

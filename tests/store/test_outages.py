@@ -25,7 +25,7 @@ from tests.completion.arranged import TTLS, now, start
 from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
 from tests.started import eventually
-from tests.store.conftest import StoreOn
+from tests.store.conftest import StoreOn, is_answered
 
 SHORT = timedelta(seconds=0.2)
 FAR_BEYOND_SECONDS = 4.0  # on a busy machine too; the client's own patience, left to itself, is 5 s
@@ -57,8 +57,7 @@ def frozen(server: RunningServer) -> Iterator[None]:
 def test_a_frozen_server_is_unavailable_within_the_patience(
     own_server: RunningServer, store_on: StoreOn
 ) -> None:
-    store = store_on(own_server, SHORT)
-    task = start(store)
+    task, store = start(store_on(own_server)), store_on(own_server, SHORT)
 
     with frozen(own_server), ThreadPoolExecutor(len(ASKED)) as pool:
         asked = [pool.submit(ask, store, task) for ask in ASKED.values()]
@@ -94,6 +93,7 @@ def test_a_script_whose_answer_is_lost_is_not_sent_again(
         losing_way_to(valkey.port) as way,
         connect(way.url, connections=1, timeout=SHORT) as client,
     ):
+        eventually(lambda: is_answered(Store.on(client)), what="the way is not open")
         way.is_silent = is_silent
         way.lose("EVALSHA", times=2)
         with pytest.raises(StoreUnavailable):
@@ -107,6 +107,7 @@ def test_no_other_command_is_sent_again_when_its_answer_is_lost(
     valkey: RunningServer, real_client: Redis
 ) -> None:
     with losing_way_to(valkey.port) as way, connect(way.url, connections=1, timeout=SHORT) as client:
+        eventually(lambda: is_answered(Store.on(client)), what="the way is not open")
         way.lose("INCR", times=2)
         with pytest.raises(RedisError):
             client.incr("counted")
@@ -118,13 +119,14 @@ def test_no_other_command_is_sent_again_when_its_answer_is_lost(
 def test_a_repeated_report_with_the_same_token_gets_the_lost_answer(
     own_server: RunningServer, store_on: StoreOn
 ) -> None:
-    store = store_on(own_server, SHORT)
+    store, hasty = store_on(own_server), store_on(own_server, SHORT)
     task = start(store, 2)
     reporting.report(store, task.id, [0])
+    eventually(lambda: is_answered(hasty), what="it is not connected")
 
     with frozen(own_server), pytest.raises(StoreUnavailable):
-        reporting.report(store, task.id, [1], token="mine")
-    eventually(lambda: now(store_on(own_server), task).ended, what="the report was not run at all")
+        reporting.report(hasty, task.id, [1], token="mine")
+    eventually(lambda: now(store, task).ended, what="the report was not run at all")
 
     assert reporting.report(store, task.id, [1], token="mine").completed_task
     assert not reporting.report(store, task.id, [1], token="another's").completed_task

@@ -100,7 +100,7 @@ def test_a_replica_that_is_gone_is_shown_as_one_that_does_not_follow(
     eventually(partial(replicated.primaries[0].serves, 3), SEEN_SECONDS)
     replica.end()
 
-    eventually(lambda: metric(services, "donebit_store_node_up")[replica.address] == 0, 5)
+    eventually(lambda: metric(services, "donebit_store_node_up")[replica.address] == 0, SEEN_SECONDS)
 
     assert f"{replica.address} replica, does not follow - - -" in rows(services)
 

@@ -31,7 +31,7 @@ def test_figures_are_stale_while_redis_is_away_and_no_line_comes_twice(page: Pag
 
 def test_a_stream_that_is_cut_is_taken_up_again_without_a_line_twice(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(5, 0)
-    eventually(lambda: tells(page, f"{task_id} is done"), DONE_SECONDS)
+    eventually(lambda: len(lines_of(page, task_id)) == 7, DONE_SECONDS, what="not all lines come")
 
     page.browser.execute_cdp_cmd("Network.enable", {})
     cut = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
