@@ -27,8 +27,6 @@ from trigger_app.orders import Checker, pack_items, spec_of
 
 log = logging.getLogger(__name__)
 
-ID_LENGTH = 16  # hexadecimal digits of the id of a task that is started under an Idempotency-Key
-
 
 @dataclass(frozen=True, slots=True)
 class StartedTask:
@@ -150,4 +148,4 @@ class Starter:
 def id_of_key(reply_key: str) -> str:
     """The id of the task that requests with an Idempotency-Key start; each token has keys of its own."""
     caller = current_caller()
-    return changing.call_token(reply_key, "start", caller.name if caller else None)[:ID_LENGTH]
+    return changing.call_token(reply_key, "start", caller.name if caller else None)[: lifecycle.ID_LENGTH]

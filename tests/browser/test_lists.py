@@ -47,7 +47,7 @@ def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
     page.submit("done")
 
     eventually(lambda: "sleep_ms" in page.said("done"), what="nothing is told")
-    assert "greater than or equal to 0" in page.said("done")
+    assert "sleep_ms is -1; it must be at least 0" in page.said("done")
     assert page.complaints() == []
 
 

@@ -23,6 +23,7 @@ from donebit.store.items import ItemChunk
 
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
 MAX_START_ATTEMPTS = 5  # when others delete the task each time before it can be read
+ID_LENGTH = 12  # hexadecimal digits of an id that nobody has named
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of, parent, items)
+        return _start_new(store, spec, uuid.uuid4().hex[:ID_LENGTH], ttls, rerun_of, parent, items)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
