@@ -1,4 +1,4 @@
-"""Processes that report steps, and visits with them, to a cluster until each is acknowledged."""
+"""Processes that report steps, and visits with them, to a store until each is acknowledged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from donebit.config import Settings
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from tests.faults.harness.ground import pass_by
-from tests.faults.torture.cluster_harms import PARTED_SECONDS, Aftermath
+from tests.faults.torture.harms import PARTED_SECONDS, Aftermath
 
 PROCESSES, STEPS = 4, 24
 GIVEN_UP_SECONDS = 60.0
@@ -150,7 +150,7 @@ def until_kept(send: Callable[[], object]) -> None:
         try:
             send()
         except StoreUnavailable:
-            assert time.monotonic() < began + GIVEN_UP_SECONDS, "the cluster did not come back"
+            assert time.monotonic() < began + GIVEN_UP_SECONDS, "the store did not come back"
             time.sleep(0.02)
         else:
             return
