@@ -39,7 +39,7 @@ def activity_ground(whole_activity_ground: ActivityGround) -> ActivityGround:
     return whole_activity_ground
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def reporters() -> Iterator[Reporters]:
     """The processes that report, and where they and the test meet before they begin."""
     context = forking_context()

@@ -11,6 +11,10 @@ PARTED_SECONDS = 10.0
 SERVING_SECONDS = 2.0  # that a report, or a new task, may take beyond
 
 
+def nothing() -> None:
+    """There is nothing to be mended."""
+
+
 class Aftermath(NamedTuple):
     """What a harm leaves.
 
@@ -18,10 +22,16 @@ class Aftermath(NamedTuple):
         served_from: when all is served again, as far as that is what is waited for; 0 where a report
             may take no longer from its beginning on
         lost: between which moments reports were acknowledged that may be lost
+        working_from: when broker and store served again, for workers who are at it meanwhile
+        begun: a task of workers that was begun meanwhile, if one was
+        mend: what is to be done once a new task has run
     """
 
     served_from: float = 0.0
     lost: tuple[float, float] = (0.0, 0.0)
+    working_from: float = 0.0
+    begun: str = ""
+    mend: Callable[[], None] = nothing
 
 
 class Harm(NamedTuple, Generic[Harmed]):

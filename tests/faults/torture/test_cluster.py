@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import cluster_of
+from tests.faults.torture.at_work import workers_at_a_task
 from tests.faults.torture.cluster_harms import HARMS
-from tests.faults.torture.trial import TASKS_OF_A_LONG_RUN, Reporters, try_out, workers_at_a_task
+from tests.faults.torture.trial import TASKS_OF_A_LONG_RUN, Reporters, try_out
 from tests.stack import started_stack
 from tests.started import say
 from tests.torture import Healed, is_long
@@ -38,7 +39,7 @@ def test_what_is_reported_outlasts_what_happens_to_the_nodes(
         url = ",".join(f"redis://{node.address}" for node in own.nodes)
         with started_workers(tmp_path, url) if is_long_run else no_workers():
             tasks = TASKS_OF_A_LONG_RUN if is_long_run else TASKS
-            trial = try_out(url, tasks, partial(harm.act, own), reporters, chance, harm.replicas)
+            trial = try_out(url, tasks, partial(harm.act, own), reporters, chance, replicas=harm.replicas)
             say(f"{name}: the longest report took {trial.outage:.1f} s of {harm.outage_seconds:.1f}")
         trial.assert_whole()
         healed(trial.outage, harm.outage_seconds)

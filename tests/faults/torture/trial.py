@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.synchronize import Barrier
 from random import Random
@@ -23,6 +22,7 @@ from tests.faults.torture.harms import Aftermath
 from tests.faults.torture.reporters import (
     EVENT,
     PATIENCE,
+    REPORTING_SECONDS,
     STEPS,
     Sender,
     Share,
@@ -30,11 +30,8 @@ from tests.faults.torture.reporters import (
     longest,
     report_through,
 )
-from tests.stack import Stack
-from tests.started import eventually
 
 TASKS_OF_A_LONG_RUN = 300
-STEPS_OF_WORKERS, THEIR_SECONDS = 100_000, 300.0  # with room for a busy machine
 
 Reporters = tuple[ProcessPoolExecutor, Barrier]
 
@@ -69,12 +66,14 @@ def try_out(
     act: Callable[[], Aftermath],
     reporters: Reporters,
     chance: Random,
+    *,
     replicas: int = 0,
+    seconds: float = REPORTING_SECONDS,
 ) -> Trial:
     """Report so many tasks to a store, by several processes, and do a harm meanwhile."""
     store = Store.at(url, connections=4, timeout=PATIENCE * 2)
     begun = [start(store, STEPS).id for _ in range(tasks)]
-    work = Work(url, replicas, begun, chance.randrange(1_000_000))
+    work = Work(url, replicas, begun, chance.randrange(1_000_000), seconds)
     share, aftermath = report_through(*reporters, work, act)
     outage = longest(share.sent, aftermath.served_from)
     ends = [*share.ends, *_again(store, share, aftermath.lost), *_announced(store, begun)]
@@ -98,14 +97,3 @@ def _announced(store: Store, tasks: list[str]) -> list[str]:
     for task_id in tasks:
         announcing.announce(store, task_id, sender.note_end, lease=timedelta(0))
     return sender.ends
-
-
-@contextmanager
-def workers_at_a_task(stack: Stack, steps: int = STEPS_OF_WORKERS, pause_ms: int = 1) -> Iterator[str]:
-    """Have workers run a task of many steps, which is done at the end, and announced under one id."""
-    task_id = stack.create(steps, job="demo", params={"sleep_ms": pause_ms})
-    yield task_id
-    eventually(lambda: stack.told(task_id), THEIR_SECONDS, what="the workers' task does not end")
-    task = stack.task(task_id)
-    assert (task.state, task.done_steps, task.run) == (State.DONE, steps, 1)
-    assert set(stack.told(task_id)) == {f"{task_id}.1.done"}
