@@ -157,7 +157,7 @@ class CheckedConnection(AbstractConnection):
         if monotonic() - self._heard_at < TRUSTED_SECONDS:
             return True
         # What waits is a message to a subscriber, who connects before each read; the pool refuses any other.
-        return not is_silent(self) or self._answers()
+        return not is_silent(self) or (self._answers() and self._is_to_master())
 
     def _answers(self) -> bool:
         try:
@@ -165,6 +165,14 @@ class CheckedConnection(AbstractConnection):
             return bool(self.read_response(timeout=PONG_SECONDS) == b"PONG")
         except (exceptions.RedisError, OSError):
             return False
+
+    def _is_to_master(self) -> bool:
+        """Whether the Sentinels, if there are any, do not name another server.
+
+        A master that was frozen, or cut off, takes itself for the master when it is back. What it takes
+        before the Sentinels tell it otherwise, some ten seconds later, is lost.
+        """
+        return self._sentinels is None or not self._sentinels.name_another((self.host, self.port))
 
 
 class AfterHandshake(AbstractConnection):

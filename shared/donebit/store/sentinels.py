@@ -47,6 +47,13 @@ class Sentinels:
             self.ask_another_first()
         raise exceptions.ConnectionError(f"no Sentinel says where the master is: {'; '.join(failures)}")
 
+    def name_another(self, address: tuple[str, int]) -> bool:
+        """Whether the master is another server by now; not where no Sentinel answers."""
+        try:
+            return self.find_master() != address
+        except exceptions.ConnectionError:
+            return False
+
     def ask_another_first(self) -> None:
         """Ask the next Sentinel first the next time: this one does not answer, or not what is so."""
         with self._lock:
