@@ -173,7 +173,7 @@ class CheckedConnection(AbstractConnection):
         """Whether the Sentinels, if there are any, do not name another server.
 
         A master that was frozen, or cut off, takes itself for the master when it is back. What it takes
-        before the Sentinels tell it otherwise, some ten seconds later, is lost.
+        before the Sentinels make it a replica, some ten seconds later, is lost.
         """
         return self._sentinels is None or not self._sentinels.name_another((self.host, self.port))
 
