@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tests.faults.harness.ground import pass_by
 from tests.faults.test_least_privilege import OF_SENTINEL_GROUP, OF_SENTINELS, USER, allow, refused
 from tests.faults.test_outage import freeze, thaw
 from tests.faults.torture.sentinel_harms import taken_over
-from tests.sentinel_group import SentinelGroup, sentinel_group
+from tests.sentinel_group import MASTER, SentinelGroup, sentinel_group
 from tests.servers import running, valkey_binary
 from tests.stack import DONE_SECONDS
 from tests.started import eventually
@@ -74,6 +75,21 @@ def test_a_master_that_was_frozen_is_not_used_when_it_answers_again(group: Senti
     store.heartbeats.beat("after", 1)
 
     assert group.second.client.exists("donebit:heartbeat:before", "donebit:heartbeat:after") == 2
+
+
+def test_connections_in_use_leave_a_master_that_was_replaced_as_asked(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1)
+    group.sentinels()[0].sentinel_failover(MASTER)
+    taken_over(group)
+
+    def is_written_to_the_new_one() -> bool:
+        with suppress(StoreUnavailable):
+            store.heartbeats.beat("busy", 1)
+        return bool(group.second.client.exists("donebit:heartbeat:busy"))
+
+    eventually(is_written_to_the_new_one)
+
+    assert group.first.client.info("replication")["role"] == "master"  # for ten seconds more
 
 
 def test_a_connection_is_used_on_where_no_sentinel_answers(group: SentinelGroup) -> None:

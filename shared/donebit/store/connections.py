@@ -155,6 +155,8 @@ class CheckedConnection(AbstractConnection):
         self.mark_for_reconnect()  # type: ignore[no-untyped-call]  # as above
 
     def _is_usable(self, pong_seconds: float = PONG_SECONDS) -> bool:
+        if self._sentinels is not None and self._sentinels.have_moved_from((self.host, self.port)):
+            self._shared_term.number += 1
         if self._own_term != self._shared_term.number:
             return False
         if monotonic() - self._heard_at < TRUSTED_SECONDS:
