@@ -46,7 +46,9 @@ def is_stopped(pid: int) -> bool:
 class RunningRabbit:
     """One node, with its own port mapper: nothing of it is left when it is closed."""
 
-    def __init__(self, folder: Path, certificates: Certificates) -> None:
+    def __init__(
+        self, folder: Path, certificates: Certificates, consumer_timeout: timedelta = CONSUMER_TIMEOUT
+    ) -> None:
         self._folder = folder
         self.port, self._tls_port, mapper, distribution = free_server_ports(4)
         own = OwnRabbit(folder, f"test{self.port}", self.port, mapper, distribution)
@@ -57,7 +59,7 @@ class RunningRabbit:
             ca=certificates.ca,
             certificate=certificate,
             key=key,
-            timeout_ms=CONSUMER_TIMEOUT // timedelta(milliseconds=1),
+            timeout_ms=consumer_timeout // timedelta(milliseconds=1),
         )
         own.write_files(settings, OFTEN)
         self.url, self._environment = own.url, own.environment

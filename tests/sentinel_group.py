@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_ports
@@ -30,10 +32,24 @@ sentinel failover-timeout {name} 5000
 
 
 class SentinelGroup:
-    """The servers of one group, and its Sentinels."""
+    """The servers of one group, and its Sentinels, each by its port."""
 
-    def __init__(self, master: RunningServer, replica: RunningServer, ports: list[int]) -> None:
+    def __init__(
+        self, master: RunningServer, replica: RunningServer, ports: Mapping[int, subprocess.Popen[bytes]]
+    ) -> None:
         self.first, self.second, self._ports = master, replica, ports
+
+    def end_a_sentinel(self) -> None:
+        """kill -9, of the first that runs."""
+        process = next(process for process in self._ports.values() if process.poll() is None)
+        process.kill()
+        process.wait()
+
+    def serves(self) -> bool:
+        """Whether a Sentinel names a server that is a master."""
+        with suppress(RedisError, AssertionError), impatient(self.master_port()) as master:
+            return bool(master.execute_command("ROLE")[0] == b"master")
+        return False
 
     def url(self, scheme: str = "redis+sentinel", access: str = "") -> str:
         hosts = ",".join(f"{LOOPBACK}:{port}" for port in self._ports)
@@ -67,21 +83,27 @@ class SentinelGroup:
         return False
 
 
+def impatient(port: int) -> Redis:
+    """A client that asks once, and no server for long that does not answer."""
+    return Redis(port=port, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+
+
 @contextmanager
 def sentinel_group(master: RunningServer, folder: Path) -> Iterator[SentinelGroup]:
     """Give a server a replica and three Sentinels."""
     ports = free_server_ports(3)
     with ExitStack() as ending:
         replica = ending.enter_context(replica_of(master, folder / "replica"))
-        for port in ports:
-            ending.enter_context(sentinel(port, master.port, folder / str(port)))
-        group = SentinelGroup(master, replica, ports)
+        started = {
+            port: ending.enter_context(sentinel(port, master.port, folder / str(port))) for port in ports
+        }
+        group = SentinelGroup(master, replica, started)
         eventually(group.is_ready, 30, what="the Sentinels do not know each other")
         yield group
 
 
 @contextmanager
-def sentinel(port: int, master_port: int, folder: Path) -> Iterator[None]:
+def sentinel(port: int, master_port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir()
     down_ms = DOWN_AFTER // timedelta(milliseconds=1)
     settings = folder / "sentinel.conf"
@@ -93,6 +115,6 @@ def sentinel(port: int, master_port: int, folder: Path) -> Iterator[None]:
     command = [str(valkey_binary()), str(settings), "--sentinel"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            yield
+            yield process
         finally:
             process.kill()

@@ -22,12 +22,12 @@ OF_A_SEED = re.compile(r"-?seed \d+-?")  # in what a test is called
 
 
 class Healed(Protocol):
-    """Called with the seconds between the last harm done and all being well.
+    """Called with the seconds between the last harm done and all being well, or `what` of it.
 
     In a long run, which has the machine to itself, they may be at most so many.
     """
 
-    def __call__(self, seconds: float, at_most: float = math.inf) -> None: ...
+    def __call__(self, seconds: float, at_most: float = math.inf, what: str = "") -> None: ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,8 +74,8 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 def healed(request: pytest.FixtureRequest, record_property: Any) -> Healed:
     """Tells the last lines how long it took to heal."""
 
-    def note(seconds: float, at_most: float = math.inf) -> None:
-        record_property(HEALED, seconds)
+    def note(seconds: float, at_most: float = math.inf, what: str = "") -> None:
+        record_property(f"{HEALED}{what}", seconds)
         assert seconds <= at_most or not is_long(request.config)
 
     return note
@@ -91,10 +91,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def healing_times(terminalreporter: pytest.TerminalReporter) -> dict[str, list[float]]:
-    """By the name of the test, and what it was given beside a seed."""
+    """By the name of the test, what it was given beside a seed, and what was well again."""
     found: dict[str, list[float]] = defaultdict(list)
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
-        times = [value for name, value in report.user_properties if name == HEALED]
-        if times and report.when == "call":
-            found[OF_A_SEED.sub("", report.nodeid.partition("::")[2]).replace("[]", "")] += times
+        test = OF_A_SEED.sub("", report.nodeid.partition("::")[2]).replace("[]", "")
+        for name, seconds in report.user_properties if report.when == "call" else ():
+            if name.startswith(HEALED):
+                found[f"{test} {name.removeprefix(HEALED)}".rstrip()].append(seconds)
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -32,12 +34,13 @@ def thaw(server: RunningServer) -> None:
 
 
 class Reporter:
-    """A client that reports step after step over HTTP, and keeps what was acknowledged."""
+    """A client that reports step after step over HTTP, and keeps what was acknowledged, and when."""
 
-    def __init__(self, stack: Stack, task_id: str) -> None:
+    def __init__(self, stack: Stack, task_id: str, pause_seconds: float = 0.0) -> None:
         self._url = f"{stack.done}/tasks/{task_id}/steps"
+        self._pause_seconds = pause_seconds
         self._enough = threading.Event()
-        self.acknowledged: list[int] = []
+        self.acknowledged: dict[int, float] = {}
         self.statuses: set[int] = set()
 
     def run(self) -> None:
@@ -45,9 +48,13 @@ class Reporter:
             answer = ask("PUT", f"{self._url}/{step}")
             self.statuses.add(answer.status)
             if answer.status == 200:
-                self.acknowledged.append(step)
-            if self._enough.is_set():
+                self.acknowledged[step] = time.monotonic()
+            if self._enough.wait(self._pause_seconds):
                 return
+
+    def longest_pause(self) -> float:
+        """The longest time between two that were acknowledged, in seconds."""
+        return max(later - before for before, later in pairwise(self.acknowledged.values()))
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -1,4 +1,7 @@
-"""RabbitMQ as the broker: killed, cut off and impatient with long steps. Nothing is lost or counted twice."""
+"""RabbitMQ as the broker: killed, cut off and impatient with long steps. Nothing is lost or counted twice.
+
+tests/faults/torture/test_rabbitmq.py does it under load.
+"""
 
 from __future__ import annotations
 
@@ -39,27 +42,6 @@ def await_served(stack: Stack) -> float:
     task_id = stack.create(1, job="demo", params={"sleep_ms": 0}, stall_after=NEVER)
     stack.await_told(task_id)
     return time.monotonic() - began
-
-
-def test_a_broker_killed_and_started_again_costs_no_step(
-    rabbit_stack: Stack, rabbit: RunningRabbit, tmp_path: Path, healed: Healed
-) -> None:
-    params = {"folder": str(tmp_path), "pause_ms": 20}
-    task_id = rabbit_stack.create(600, job="note", params=params, batch=30, stall_after=2)
-    rabbit_stack.await_progress(task_id, 40)
-
-    rabbit.end()
-    during = ask("POST", f"{rabbit_stack.trigger}/tasks", {"count": 5, "job": "demo"})
-    rabbit.start()
-    healed(await_served(rabbit_stack))  # from when the broker serves again
-
-    rabbit_stack.await_told(task_id)
-    rabbit_stack.await_told(str(during.said["task_id"]), swept=True)
-    assert (during.status, during.said["queued"]) == (202, False)
-    assert {int(one.name) for one in tmp_path.iterdir()} == set(range(600))
-    answer = rabbit_stack.answer(task_id)
-    assert (answer["state"], answer["failed_attempts"]) == ("done", 0)
-    assert set(rabbit_stack.told(task_id)) == {f"{task_id}.1.done"}
 
 
 def test_a_killed_broker_and_cut_connections_cost_no_step_on_a_cluster(

@@ -1,9 +1,11 @@
-"""A failover by Sentinel: services and workers go on with the new master, and every step is done."""
+"""Sentinels as the way to the store: who is asked, and which connections are used.
+
+tests/faults/torture/test_sentinel.py has failovers under load.
+"""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -13,20 +15,20 @@ import pytest
 from redis.exceptions import ConnectionError as NoConnection
 
 from donebit import queue
-from donebit.completion import lifecycle
 from donebit.config import Settings
 from donebit.errors import StoreUnavailable
-from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.store.client import connect
-from donebit.store.store import SERVICE_TIMEOUT, WORKER_TIMEOUT, refuse_unfit
+from donebit.store.connections import TRUSTED_SECONDS
+from donebit.store.store import SERVICE_TIMEOUT, refuse_unfit
+from tests.faults.harness.ground import pass_by
 from tests.faults.test_least_privilege import OF_SENTINEL_GROUP, OF_SENTINELS, USER, allow, refused
-from tests.faults.test_outage import OutageOf, freeze, kill, thaw
-from tests.sentinel_group import SentinelGroup, sentinel_group
+from tests.faults.test_outage import freeze, thaw
+from tests.faults.torture.sentinel_harms import taken_over
+from tests.sentinel_group import MASTER, SentinelGroup, sentinel_group
 from tests.servers import running, valkey_binary
-from tests.stack import DONE_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS
 from tests.started import eventually
-from tests.torture import Healed
 
 FAILOVER_SECONDS = 80.0  # a Sentinel that a busy machine held up for 2 s does nothing for 30 s (TILT)
 
@@ -39,70 +41,6 @@ def group(tmp_path: Path) -> Iterator[SentinelGroup]:
         sentinel_group(master, tmp_path) as found,
     ):
         yield found
-
-
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[tuple[Stack, SentinelGroup]]:
-    """Everything, on a server that Sentinels watch, as store and as broker."""
-    (tmp_path / "stack").mkdir()
-    stack = Stack(tmp_path / "stack")
-    try:
-        with sentinel_group(stack.server, tmp_path) as found:
-            settings = Settings(redis_url=found.url())
-            stack._environment["REDIS_URL"] = found.url()
-            stack._settings, stack.store = settings, Store.at(found.url(), timeout=WORKER_TIMEOUT)
-            stack._celery = queue.make_celery(settings)
-            stack.publisher = Publisher(stack._celery)
-            stack.start()
-            yield stack, found
-    finally:
-        stack.close()
-
-
-def is_read(store: Store, task_id: str) -> bool:
-    with suppress(StoreUnavailable):
-        return lifecycle.get_task(store, task_id).task.id == task_id
-    return False
-
-
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("outage", [kill, freeze])
-def test_a_failover_under_load_loses_no_step(
-    watched: tuple[Stack, SentinelGroup], tmp_path: Path, outage: OutageOf, healed: Healed
-) -> None:
-    stack, found = watched
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    reported = stack.create(100_000)
-    task_id = stack.create(600, job="note", params={"folder": str(runs), "pause_ms": 20}, batch=30)
-    stack.await_progress(task_id, 40)
-    acknowledged: list[int] = []
-    assert ask("PUT", f"{stack.done}/tasks/{reported}/steps/0").status == 200
-
-    outage(stack.server)
-    began = time.monotonic()
-    statuses: set[int] = set()
-
-    def is_served() -> bool:
-        step = len(acknowledged) + 1
-        answer = ask("PUT", f"{stack.done}/tasks/{reported}/steps/{step}")
-        statuses.add(answer.status)
-        if answer.status == 200:
-            acknowledged.append(step)
-        return answer.status == 200
-
-    eventually(is_served, FAILOVER_SECONDS, what="no failover")
-    seconds = time.monotonic() - began
-    eventually(lambda: is_read(stack.store, task_id), DONE_SECONDS, what="no failover for one process")
-    thaw(stack.server)
-    stack.await_told(task_id, swept=True)
-
-    healed(seconds)
-    assert statuses <= {200, 503}
-    assert found.master_port() == found.second.port
-    assert {int(one.name) for one in runs.iterdir()} == set(range(600))
-    assert set(stack.told(task_id)) == {f"{task_id}.1.done"}
-    assert ask("GET", f"{stack.done}/tasks/{reported}/missing").said["missing_steps"] == 99_998
 
 
 def test_calls_beyond_the_pool_wait_for_a_connection(group: SentinelGroup) -> None:
@@ -124,6 +62,46 @@ def test_calls_beyond_the_pool_wait_for_a_connection(group: SentinelGroup) -> No
         thread.join()
 
     assert failures == []
+
+
+def test_a_master_that_was_frozen_is_not_used_when_it_answers_again(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1)
+    store.heartbeats.beat("before", 1)  # on the connection that the pool keeps
+
+    freeze(group.first)
+    taken_over(group)
+    thaw(group.first)
+    eventually(group.first.answers)
+    store.heartbeats.beat("after", 1)
+
+    assert group.second.client.exists("donebit:heartbeat:before", "donebit:heartbeat:after") == 2
+
+
+def test_connections_in_use_leave_a_master_that_was_replaced_as_asked(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1)
+    group.sentinels()[0].sentinel_failover(MASTER)
+    taken_over(group)
+
+    def is_written_to_the_new_one() -> bool:
+        with suppress(StoreUnavailable):
+            store.heartbeats.beat("busy", 1)
+        return bool(group.second.client.exists("donebit:heartbeat:busy"))
+
+    eventually(is_written_to_the_new_one)
+
+    assert group.first.client.info("replication")["role"] == "master"  # for ten seconds more
+
+
+def test_a_connection_is_used_on_where_no_sentinel_answers(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1)
+    store.heartbeats.beat("before", 1)
+
+    for _ in group.sentinels():
+        group.end_a_sentinel()
+    pass_by(TRUSTED_SECONDS)
+    store.heartbeats.beat("after", 1)
+
+    assert group.first.client.exists("donebit:heartbeat:after") == 1
 
 
 def test_a_replica_that_a_sentinel_names_is_not_used(group: SentinelGroup) -> None:

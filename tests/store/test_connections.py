@@ -11,15 +11,18 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as NoConnection
 
+from donebit.addresses import LOOPBACK
 from donebit.completion import reporting
 from donebit.errors import StoreUnavailable
 from donebit.store import Store, connections
 from donebit.store.client import connect
-from donebit.store.connections import KEEPALIVE, TRUSTED_SECONDS
+from donebit.store.connections import KEEPALIVE, TRUSTED_SECONDS, BrokerTcpConnection
 from donebit.store.store import SERVICE_TIMEOUT, WORKER_TIMEOUT
 from donebit.workers.write_probe import WriteProbe
 from tests.completion.arranged import now, start
+from tests.faults.test_outage import freeze
 from tests.redis_way import Way, way_to
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
@@ -183,6 +186,23 @@ def test_a_call_on_a_silent_server_ends_by_itself_after_a_pause(way: Way) -> Non
         error = pool.submit(store.heartbeats.last_seen_ms, "worker").exception(FAR_BEYOND_SECONDS)
 
     assert type(error) is StoreUnavailable
+
+
+def test_a_broker_that_owes_a_pong_is_given_up_before_a_command(own_server: RunningServer) -> None:
+    connection = BrokerTcpConnection(
+        host=LOOPBACK,
+        port=own_server.port,
+        socket_timeout=WORKER_TIMEOUT.total_seconds(),
+        health_check_interval=TRUSTED_SECONDS,
+    )
+    connection.connect()
+    freeze(own_server)
+    time.sleep(TRUSTED_SECONDS * 1.2)  # as above
+
+    with pytest.raises(NoConnection, match="the broker does not answer"):
+        connection.send_command("BRPOP", "queue", 1)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    assert not connection.is_connected
 
 
 def test_the_kernel_is_asked_to_notice_a_host_that_vanishes(way: Way) -> None:

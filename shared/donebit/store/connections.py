@@ -30,6 +30,9 @@ TRUSTED_SECONDS = 1.0
 # A server that does not answer by then is connected to again; the command itself was not sent yet. With
 # a service's own limit of 0.8 s for its answer this stays within a second.
 PONG_SECONDS = 0.1
+KEPT_PONG_SECONDS = (
+    1.0  # of a connection that Celery keeps: when it is given up, messages are delivered again
+)
 
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 5, 3, 3
 UNACKNOWLEDGED_MS = 15_000  # what the other side's kernel has not acknowledged by then ends the connection
@@ -151,20 +154,30 @@ class CheckedConnection(AbstractConnection):
             self._shared_term.number += 1
         self.mark_for_reconnect()  # type: ignore[no-untyped-call]  # as above
 
-    def _is_usable(self) -> bool:
+    def _is_usable(self, pong_seconds: float = PONG_SECONDS) -> bool:
+        if self._sentinels is not None and self._sentinels.have_moved_from((self.host, self.port)):
+            self._shared_term.number += 1
         if self._own_term != self._shared_term.number:
             return False
         if monotonic() - self._heard_at < TRUSTED_SECONDS:
             return True
         # What waits is a message to a subscriber, who connects before each read; the pool refuses any other.
-        return not is_silent(self) or self._answers()
+        return not is_silent(self) or (self._answers(pong_seconds) and self._is_to_master())
 
-    def _answers(self) -> bool:
+    def _answers(self, within_seconds: float) -> bool:
         try:
             self.send_command("PING", check_health=False)  # type: ignore[no-untyped-call]  # as above
-            return bool(self.read_response(timeout=PONG_SECONDS) == b"PONG")
+            return bool(self.read_response(timeout=within_seconds) == b"PONG")
         except (exceptions.RedisError, OSError):
             return False
+
+    def _is_to_master(self) -> bool:
+        """Whether the Sentinels, if there are any, do not name another server.
+
+        A master that was frozen, or cut off, takes itself for the master when it is back. What it takes
+        before the Sentinels make it a replica, some ten seconds later, is lost.
+        """
+        return self._sentinels is None or not self._sentinels.name_another((self.host, self.port))
 
 
 class AfterHandshake(AbstractConnection):
@@ -244,6 +257,17 @@ class BrokerConnection(CheckedConnection):
 
     To Celery that is a lost connection, upon which it connects again; any other error would end the worker.
     """
+
+    def check_health(self) -> None:
+        """Before a command, ask for a PONG if that is due; the library would wait for it as for any answer.
+
+        Raises:
+            ConnectionError: there is none, or a Sentinel names another master; the connection is closed.
+        """
+        is_due = self.health_check_interval and monotonic() > self.next_health_check
+        if is_due and self.is_connected and not self._is_usable(KEPT_PONG_SECONDS):
+            self.disconnect()  # type: ignore[no-untyped-call]  # as above
+            raise exceptions.ConnectionError("the broker does not answer, or is another by now")
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Read an answer.

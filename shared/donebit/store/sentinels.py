@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from redis import Connection, SSLConnection, exceptions
@@ -17,6 +18,7 @@ from donebit.redis_url import RedisUrl
 
 # Of each Sentinel: one whose host has vanished must leave time for the next within a request.
 ANSWER_SECONDS = 0.2
+ASKED_EVERY_SECONDS = 1.0
 
 
 class Sentinels:
@@ -27,6 +29,7 @@ class Sentinels:
         self._tls_options = tls_options
         self._order = deque(server.sentinels)
         self._lock = Lock()
+        self._asked_at = 0.0
 
     def find_master(self) -> tuple[str, int]:
         """Return host and port of the master.
@@ -46,6 +49,24 @@ class Sentinels:
                 failures.append(f"{host}:{port} knows no master {self._server.master}")
             self.ask_another_first()
         raise exceptions.ConnectionError(f"no Sentinel says where the master is: {'; '.join(failures)}")
+
+    def name_another(self, address: tuple[str, int]) -> bool:
+        """Whether the master is another server by now; not where no Sentinel answers."""
+        try:
+            return self.find_master() != address
+        except exceptions.ConnectionError:
+            return False
+
+    def have_moved_from(self, address: tuple[str, int]) -> bool:
+        """The same for connections in use, of which one asks once a second.
+
+        After `SENTINEL FAILOVER` the old master goes on taking writes for some ten seconds, all of them lost.
+        """
+        with self._lock:
+            if monotonic() < self._asked_at + ASKED_EVERY_SECONDS:
+                return False
+            self._asked_at = monotonic()
+        return self.name_another(address)
 
     def ask_another_first(self) -> None:
         """Ask the next Sentinel first the next time: this one does not answer, or not what is so."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 from donebit.addresses import LOOPBACK
 from donebit.store.slots import SLOTS
@@ -15,40 +14,14 @@ from tests.clusters import NODE_TIMEOUT_MS, Cluster, Node
 from tests.faults.harness.ground import pass_by
 from tests.faults.test_outage import thaw
 from tests.faults.test_replicas import cut_off
+from tests.faults.torture.harms import PARTED_SECONDS, SERVING_SECONDS, Aftermath, Harm
 from tests.replicas import is_copied
 from tests.started import eventually
 
 MIGRATED_SLOTS, RESHARDED_SLOTS, ADDED_SLOTS = 2000, 1000, 1000
-PARTED_SECONDS, BEHIND_SECONDS = 10.0, 1.0
-SERVING_SECONDS = 2.0  # that a report may take beyond
+BEHIND_SECONDS = 1.0
 FAILOVER_SECONDS = NODE_TIMEOUT_MS / 1000 + SERVING_SECONDS
 wait_until = partial(eventually, within_seconds=30.0)  # on a machine with other things to do
-
-
-class Aftermath(NamedTuple):
-    """What a harm leaves.
-
-    Attributes:
-        served_from: when all slots were served again, as far as that is what is waited for; 0 where a report
-            may take no longer from its beginning on
-        lost: between which moments reports were acknowledged that may be lost
-    """
-
-    served_from: float = 0.0
-    lost: tuple[float, float] = (0.0, 0.0)
-
-
-class Harm(NamedTuple):
-    """Something that is done to a cluster while it is reported to.
-
-    Attributes:
-        outage_seconds: that a report takes at most
-        replicas: by how many each change is to be confirmed
-    """
-
-    act: Callable[[Cluster], Aftermath]
-    outage_seconds: float
-    replicas: int = 0
 
 
 def kill_a_primary(cluster: Cluster) -> Aftermath:

@@ -1,14 +1,18 @@
-"""The ground of the tortures, one a process of pytest-xdist: mended after each test, ended after the last."""
+"""The grounds of the tortures, one a process of pytest-xdist, and who reports to other ones meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 
 import pytest
 
 from tests.faults.harness.activity_ground import ActivityGround
 from tests.faults.harness.ground import Ground
+from tests.faults.torture.reporters import PROCESSES, share_barrier
+from tests.faults.torture.trial import Reporters
+from tests.forked import forking_context
 
 
 @pytest.fixture(scope="package")
@@ -33,3 +37,12 @@ def whole_activity_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def activity_ground(whole_activity_ground: ActivityGround) -> ActivityGround:
     whole_activity_ground.begin()
     return whole_activity_ground
+
+
+@pytest.fixture(scope="package")
+def reporters() -> Iterator[Reporters]:
+    """The processes that report, and where they and the test meet before they begin."""
+    context = forking_context()
+    together = context.Barrier(PROCESSES + 1)
+    with ProcessPoolExecutor(PROCESSES, context, share_barrier, (together,)) as pool:
+        yield pool, together
