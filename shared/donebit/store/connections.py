@@ -30,9 +30,8 @@ TRUSTED_SECONDS = 1.0
 # A server that does not answer by then is connected to again; the command itself was not sent yet. With
 # a service's own limit of 0.8 s for its answer this stays within a second.
 PONG_SECONDS = 0.1
-KEPT_PONG_SECONDS = (
-    1.0  # of a connection that Celery keeps: when it is given up, messages are delivered again
-)
+# Of a connection that Celery keeps: when that is given up, messages are delivered again.
+KEPT_PONG_SECONDS = 1.0
 
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 5, 3, 3
 UNACKNOWLEDGED_MS = 15_000  # what the other side's kernel has not acknowledged by then ends the connection
