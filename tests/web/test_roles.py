@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.fixture
 def guarded(real_store: Store) -> Services:
-    return Services(real_store, api_token=ADMIN)
+    # Applications of their own: wrong sign-ins, of which each role has one, hold up those of other tests.
+    return Services(real_store, api_token=ADMIN, session_idle=timedelta(hours=1))
 
 
 def app_of(services: Services, service: str) -> Flask:
