@@ -14,11 +14,42 @@ from typing import Any
 
 import pytest
 from celery.backends.redis import RedisBackend
+from redis.connection import AbstractConnection
 
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
 Workers = Callable[..., Started]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close each connection that Celery opens, however it lets go of it.
+
+    Of what is left, a socket may be collected before what closes it, which is an error in the test after.
+    """
+    connections, consumers = (
+        noted(monkeypatch, AbstractConnection),
+        noted(monkeypatch, RedisBackend.ResultConsumer),
+    )
+    yield
+    for consumer in consumers:
+        consumer.subscribed_to.clear()  # or results that are collected later connect to unsubscribe
+    for connection in connections:
+        connection.disconnect()
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, kind: type[Any]) -> list[Any]:
+    """Those of a class that are made from now on, in the order in which they are."""
+    made: list[Any] = []
+    begin = kind.__init__
+
+    def begun(self: Any, *args: Any, **options: Any) -> None:
+        begin(self, *args, **options)
+        made.append(self)
+
+    monkeypatch.setattr(kind, "__init__", begun)
+    return made
 
 
 @pytest.fixture
@@ -30,23 +61,15 @@ def project(valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     found = importlib.import_module("tests.celery.project")
     found.app.set_current()
     yield found
-    disconnect(found.app.backend)
+    found.app.backend.result_consumer.stop()
     found.app.close()
     valkey.client.flushall()
 
 
 @pytest.fixture
-def celerys(project: ModuleType) -> Iterator[RedisBackend]:
+def celerys(project: ModuleType) -> RedisBackend:
     """Celery's own backend, on the same server."""
-    backend = RedisBackend(app=project.app, url=project.URL)
-    yield backend
-    disconnect(backend)
-
-
-def disconnect(backend: Any) -> None:  # whose types leave out what it has
-    """Close what a backend has open; of what it leaves, a socket may be collected before what closes it."""
-    backend.result_consumer.stop()
-    backend.client.connection_pool.disconnect()
+    return RedisBackend(app=project.app, url=project.URL)
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from celery.backends.redis import RedisBackend
 from celery.result import AsyncResult, GroupResult
 from kombu.exceptions import EncodeError
 
-from tests.celery.conftest import disconnect
-
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
 
 VALUE = {"a": [1, 2.5, None], "b c": "d, e: é"}
@@ -82,4 +80,3 @@ def test_what_cannot_be_encoded_is_refused_as_by_celery(project: ModuleType, ser
 
     application.backend.mark_as_done("one", VALUE)
     assert application.backend.get_task_meta("one", cache=False)["result"] == VALUE
-    disconnect(application.backend)
