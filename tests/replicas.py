@@ -24,5 +24,8 @@ def replica_of(primary: RunningServer, folder: Path) -> Iterator[RunningServer]:
 
 
 def is_copied(replica: RunningServer) -> bool:
-    """Whether it has its primary's data: one that is promoted before is empty."""
-    return bool(replica.client.info("replication")["master_link_status"] == "up")
+    """Whether it has its primary's data: one that is promoted before is empty.
+
+    A node that has just been started again is a primary until the others tell it that it is none.
+    """
+    return bool(replica.client.info("replication").get("master_link_status") == "up")
