@@ -19,7 +19,8 @@ from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.redis_url import RedisUrl
 from donebit.store.confirming import Confirmation, ConfirmingConnection, Unconfirmed
-from donebit.store.connections import CheckedConnection, LendingPool, Term, options_of, store_class
+from donebit.store.connections import CheckedConnection, Term, options_of, store_class
+from donebit.store.lending import LendingPool
 from donebit.store.nodes import NodeAddress
 from donebit.store.server_client import ServerClient, router_of
 

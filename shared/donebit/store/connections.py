@@ -7,15 +7,12 @@ vanishes sends no reset. Each of these would otherwise last until the process is
 
 from __future__ import annotations
 
-import os
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from redis import BlockingConnectionPool, Connection, SSLConnection, UnixDomainSocketConnection, exceptions
+from redis import Connection, SSLConnection, UnixDomainSocketConnection, exceptions
 from redis.connection import AbstractConnection
 
 from donebit.redis_url import RedisUrl, Tls
@@ -202,38 +199,6 @@ class TlsConnection(AfterHandshake, CheckedConnection, SSLConnection):
 
 class SocketConnection(CheckedConnection, UnixDomainSocketConnection):
     """A connection of the store over a socket file."""
-
-
-class LendingPool(BlockingConnectionPool):
-    """The connections of a store, which also lends one without counting it.
-
-    redis-py counts for telemetry what is lent, what is idle and how long each waited, though nobody collects
-    it: a third of the time of a loan.
-    """
-
-    def lend(self) -> CheckedConnection:
-        """Lend a connection that is ready to send a command, as get_connection does."""
-        self._checkpid()
-        with suppress(Empty):
-            connection = self.pool.get_nowait()
-            ready = False
-            try:
-                if connection is not None:
-                    connection.connect()
-                    ready = is_silent(connection)
-            finally:
-                if not ready:  # the last in is the next out: get_connection makes it anew
-                    self.pool.put_nowait(connection)
-            if ready:
-                return cast(CheckedConnection, connection)
-        return cast(CheckedConnection, self.get_connection())  # type: ignore[no-untyped-call]  # as above
-
-    def take_back(self, connection: CheckedConnection) -> None:
-        """Take back a connection that was lent, as release does."""
-        if connection.should_reconnect() or self.pid != os.getpid():  # type: ignore[no-untyped-call]  # as above
-            self.release(connection)  # type: ignore[no-untyped-call]  # as above
-        else:
-            self.pool.put_nowait(connection)
 
 
 def is_silent(connection: AbstractConnection) -> bool:
