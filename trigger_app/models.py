@@ -10,7 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
 from donebit.priority import Priority
-from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Number, Request
+from donebit.web.models import (
+    WRITTEN,
+    IdempotencyKey,
+    Integer,
+    Name,
+    Number,
+    Request,
+    RequestHeaders,
+    key_header,
+)
 from donebit.webhook_policy import MAX_URL_LENGTH
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
@@ -173,18 +182,12 @@ class TaskBody(TaskRequest):
     ] = None
 
 
-class StartHeader(Request):
-    model_config = ConfigDict(extra="ignore")
-
-    idempotency_key: Annotated[
-        IdempotencyKey | None,
-        Field(
-            alias="Idempotency-Key",
-            description="repeating a request without a `task_id` with the same key finds the task that the "
-            "first one started, while its record is kept; each token has keys of its own",
-            json_schema_extra={"example": "order-7"},
-        ),
-    ] = None
+class StartHeader(RequestHeaders):
+    idempotency_key: IdempotencyKey | None = key_header(
+        "repeating a request without a `task_id` with the same key finds the task that the first one "
+        "started, while its record is kept; each token has keys of its own",
+        "order-7",
+    )
 
 
 class RerunPath(Request):
@@ -193,17 +196,10 @@ class RerunPath(Request):
     ]
 
 
-class RerunHeader(Request):
-    model_config = ConfigDict(extra="ignore")
-
-    idempotency_key: Annotated[
-        IdempotencyKey | None,
-        Field(
-            alias="Idempotency-Key",
-            description="repeating a request with the same key finds the task that the first one started",
-            json_schema_extra={"example": "again-7"},
-        ),
-    ] = None
+class RerunHeader(RequestHeaders):
+    idempotency_key: IdempotencyKey | None = key_header(
+        "repeating a request with the same key finds the task that the first one started", "again-7"
+    )
 
 
 class RerunBody(Request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from donebit.activity.periods.calendar import Calendar
 from donebit.completion.failure_groups import LONGEST_TEXT
@@ -18,8 +18,10 @@ from donebit.web.models import (
     Moment,
     Name,
     Request,
+    RequestHeaders,
     StoredName,
     at_most,
+    key_header,
     matching,
     of_entry,
 )
@@ -89,17 +91,10 @@ class RunQuery(Request):
     ] = None
 
 
-class ReportHeader(Request):
-    model_config = ConfigDict(extra="ignore")
-
-    idempotency_key: Annotated[
-        IdempotencyKey | None,
-        Field(
-            alias="Idempotency-Key",
-            description="repeating a request with the same key within an hour changes nothing more",
-            json_schema_extra={"example": "report-7"},
-        ),
-    ] = None
+class ReportHeader(RequestHeaders):
+    idempotency_key: IdempotencyKey | None = key_header(
+        "repeating a request with the same key within an hour changes nothing more", "report-7"
+    )
 
 
 class ExtendBody(Request):

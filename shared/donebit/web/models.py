@@ -136,6 +136,22 @@ class Request(BaseModel):
         return cls.model_validate(json_data)
 
 
+class RequestHeaders(Request):
+    """Headers that a route reads; a request has others."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def key_header(description: str, example: str) -> Any:
+    """A field for the Idempotency-Key, which may be left out."""
+    return Field(
+        default=None,
+        alias="Idempotency-Key",
+        description=description,
+        json_schema_extra={"example": example},
+    )
+
+
 @cache
 def _plain_schema(model: type[Request]) -> dict[str, Any]:
     return super(Request, model).model_json_schema()
