@@ -333,7 +333,7 @@ OF_ITEMS = {"job": "length", "params": {"folder": "/"}}
         ({**OF_ITEMS, "count": 3}, "items", "takes an item for each step, and there are no items"),
         ({"count": 1, "then": OF_ITEMS}, "then.items", "takes an item for each step, and there are no"),
         ({**OF_ITEMS, "items": ["a"], "count": 2}, "count", "count is 2, and there are 1 items"),
-        ({**OF_ITEMS, "items": ["a", 7]}, "items.1", "not take items[1]: it is 7; it must be a text"),
+        ({**OF_ITEMS, "items": ["a", 7]}, "items.1", "items[1]: items[1] is 7; it must be a text"),
         ({**OF_ITEMS, "items": [*["a"] * 1500, None]}, "items.1500", "job length does not take items[1500]:"),
         ({"job": "demo", "items": [1]}, "items", "job demo takes no item"),
         ({**OF_ITEMS, "items": ["a"], "params": {"item": "b"}}, "params", "item is the step's input"),

@@ -46,10 +46,10 @@ class ItemType:
         except ValidationError as error:
             fault = error.errors()[0]
             index, *inner = fault["loc"]
-            place = ".".join([f"items[{first + int(index)}]", *map(str, inner)])
-            why = wording.sentence("it", fault)
+            item = f"items[{first + int(index)}]"
+            why = wording.sentence(wording.path([item, *inner]), fault)
             raise InvalidInput(
-                f"job {self.job} does not take {place}: {why}", field=f"items.{first + int(index)}"
+                f"job {self.job} does not take {item}: {why}", field=f"items.{first + int(index)}"
             ) from None
 
     def check(self, texts: Iterable[str], first: int = 0) -> None:

@@ -88,7 +88,7 @@ def test_a_step_whose_item_this_worker_cannot_read_goes_back(
     outcome = runner_of(store, task, limit, careful=careful).run([(0, task.count)])
 
     assert outcome.unfit.ranges == [(1, 2)]
-    assert outcome.why_unfit.startswith("job hex does not take items[1]: it is ")
+    assert outcome.why_unfit.startswith("job hex does not take items[1]: items[1] is ")
     assert sorted(dict(results.iterate(store, now(store, task)))) == [0, 2]
     assert (now(store, task).failed_attempts, store.failures.attempts(task.id, [1])) == (0, [0])
 
