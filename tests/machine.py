@@ -56,13 +56,13 @@ def needs() -> tuple[Need, ...]:
         ),
         Need(
             "RabbitMQ",
-            frozenset({"running_rabbit"}),
+            frozenset({"running_rabbit", "tried_rabbit"}),
             rabbitmq_program() is not None,
             "no rabbitmq-server: apt-get install rabbitmq-server",
         ),
         Need(
             "TLS",
-            frozenset({"certificates"}),
+            frozenset({"certificates", "tried_rabbit"}),
             tls_programs(),
             "no openssl and redis-server on the PATH: apt-get install openssl redis-server",
         ),

@@ -18,6 +18,9 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 from kombu.exceptions import ChannelError
 
+from donebit.broker import Channel
+from donebit.store.sentinels import ASKED_EVERY_SECONDS
+
 CHECK_EVERY_SECONDS = 2.0
 MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
 CONNECT_EVERY_SECONDS = 1.0  # while the broker is away; Celery's own pauses grow to half a minute
@@ -63,18 +66,20 @@ class ConsumerWatchdog(bootsteps.StartStopStep):
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, _consumer: Any, **_: Any) -> None:
-        self._timer: Any = None
+        self._timers: list[Any] = []
         self._checks_without_credit = 0
 
     def start(self, consumer: Any) -> None:
         self._checks_without_credit = 0
-        if not hasattr(consumer.task_consumer.channel, "qos"):
-            return
-        self._timer = consumer.timer.call_repeatedly(CHECK_EVERY_SECONDS, self.check_credit, (consumer,))
+        channel, repeat = consumer.task_consumer.channel, consumer.timer.call_repeatedly
+        if hasattr(channel, "qos"):
+            self._timers.append(repeat(CHECK_EVERY_SECONDS, self.check_credit, (consumer,)))
+        if isinstance(channel, Channel):
+            self._timers.append(repeat(ASKED_EVERY_SECONDS, channel.refuse_former_master))
 
     def stop(self, _consumer: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        while self._timers:
+            self._timers.pop().cancel()
 
     def check_credit(self, consumer: Any) -> None:
         """Raise ConnectionError when the worker has no credit, upon which Celery connects again."""

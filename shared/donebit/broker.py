@@ -48,6 +48,15 @@ class Channel(kombu_redis.Channel):
         del queue
         return True
 
+    def refuse_former_master(self) -> None:
+        """Give up a read that waits for messages if the Sentinels name another master by now.
+
+        Raises:
+            ConnectionError: they do. kombu would look after some seconds whether an answer is overdue.
+        """
+        if waiting := cast(Any, self)._in_poll:
+            waiting.refuse_former_master()
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
         """What each connection is made with: kombu's timeouts, and all else as the store has it.
 

@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
 from donebit import queue, redis_url
 from donebit.addresses import LOOPBACK
 from donebit.config import Settings
+from donebit.demo.ports import free_server_ports
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
@@ -29,7 +32,7 @@ from tests.faults.harness.ground import pass_by
 from tests.faults.test_least_privilege import OF_SENTINEL_GROUP, OF_SENTINELS, USER, allow, refused
 from tests.faults.test_outage import freeze, thaw
 from tests.faults.torture.sentinel_harms import taken_over
-from tests.sentinel_group import MASTER, SentinelGroup, sentinel_group
+from tests.sentinel_group import MASTER, SentinelGroup, sentinel, sentinel_group
 from tests.servers import running, valkey_binary
 from tests.stack import DONE_SECONDS
 from tests.started import eventually
@@ -79,6 +82,42 @@ def test_a_master_that_was_frozen_is_not_used_when_it_answers_again(group: Senti
     store.heartbeats.beat("after", 1)
 
     assert group.second.client.exists("donebit:heartbeat:before", "donebit:heartbeat:after") == 2
+
+
+def test_a_call_waits_no_longer_for_a_frozen_master_than_for_the_new_one(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1, timeout=timedelta(seconds=2 * FAILOVER_SECONDS))
+    store.heartbeats.beat("before", 1)
+    given_up = threading.Event()
+
+    def beat_until_stored() -> None:
+        with suppress(StoreUnavailable):  # the call that the old master does not answer
+            store.heartbeats.beat("meanwhile", 1)
+        given_up.set()
+
+    freeze(group.first)
+    threading.Thread(target=beat_until_stored, daemon=True).start()
+    taken_over(group)
+
+    assert given_up.wait(FAILOVER_SECONDS / 2)
+    store.heartbeats.beat("after", 1)
+    assert group.second.client.exists("donebit:heartbeat:after") == 1
+
+
+def test_a_read_of_messages_ends_when_another_is_the_master(group: SentinelGroup) -> None:
+    app = queue.make_celery(Settings(redis_url=group.url()))
+    with app.connection_for_read() as connection, cast(Any, connection.channel()) as channel:
+        channel.refuse_former_master()  # who does not read
+        channel.client.connection = channel.client.connection_pool.get_connection()
+        channel._active_queues.append(queue.CONTROL)
+        channel._queue_cycle.update(channel.active_queues)
+        channel._brpop_start()
+        channel.refuse_former_master()
+
+        freeze(group.first)
+        taken_over(group)
+
+        with pytest.raises(NoConnection, match="is not the master any more"):
+            channel.refuse_former_master()
 
 
 @contextmanager
@@ -151,6 +190,29 @@ def test_the_next_sentinel_is_asked_where_one_is_gone(group: SentinelGroup) -> N
     assert group.first.client.exists("donebit:heartbeat:worker") == 1
 
 
+def test_the_sentinel_that_knows_the_last_failover_is_believed(group: SentinelGroup, tmp_path: Path) -> None:
+    group.first.end()
+    taken_over(group)
+    [port] = free_server_ports(1)
+
+    with sentinel(port, group.first.port, tmp_path / "unaware"):
+        server = redis_url.read(group.url().replace("://", f"://{LOOPBACK}:{port},"))
+        eventually(lambda: Redis(port=port).ping())
+
+        assert Sentinels(server, {}).find_master()[1] == group.second.port
+
+
+def test_a_sentinel_that_was_silent_is_left_alone_where_another_answers(group: SentinelGroup) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        server = redis_url.read(group.url().replace("://", f"://{LOOPBACK}:{silent.getsockname()[1]},"))
+        sentinels = Sentinels(server, {})
+        for _ in range(3):
+            assert sentinels.find_master()[1] == group.first.port
+
+        silent.accept()[0].close()
+        assert select.select([silent], [], [], 0)[0] == []
+
+
 @pytest.mark.parametrize("part", ["mymaster", "127.0.0.1:"])
 def test_a_master_that_is_unknown_is_said_to_be(group: SentinelGroup, part: str) -> None:
     url = group.url().replace(part, "other" if part == "mymaster" else "127.0.0.2:")
@@ -164,8 +226,8 @@ def test_a_master_that_is_unknown_is_said_to_be(group: SentinelGroup, part: str)
 def test_the_documented_user_may_do_what_sentinels_need(group: SentinelGroup) -> None:
     for server in (group.first, group.second):
         allow(server.client, (USER, OF_SENTINEL_GROUP))
-    for sentinel in group.sentinels():
-        allow(sentinel, (OF_SENTINELS,))
+    for one in group.sentinels():
+        allow(one, (OF_SENTINELS,))
     access = "sentinel_username=donebit&sentinel_password=PASSWORD"
     url = f"{group.url(access='donebit:PASSWORD@')}?{access}"
 

@@ -7,6 +7,7 @@ vanishes sends no reset. Each of these would otherwise last until the process is
 
 from __future__ import annotations
 
+import math
 import socket
 from dataclasses import dataclass
 from time import monotonic
@@ -16,7 +17,7 @@ from redis import Connection, SSLConnection, UnixDomainSocketConnection, excepti
 from redis.connection import AbstractConnection
 
 from donebit.redis_url import RedisUrl, Tls
-from donebit.store.sentinels import Sentinels, refuse_replica
+from donebit.store.sentinels import ASKED_EVERY_SECONDS, Sentinels, refuse_replica
 
 # What a server answers that takes no writes, and what those get who waited on one that became such a server.
 ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.BusyLoadingError)
@@ -105,12 +106,7 @@ class CheckedConnection(AbstractConnection):
         self._own_term, self._heard_at = self._shared_term.number, monotonic()
         if self._sentinels is not None:
             self.host, self.port = self._sentinels.find_master()
-        try:
-            return super()._connect()  # type: ignore[no-untyped-call, safe-super]  # each kind has one
-        except (exceptions.RedisError, OSError):
-            if self._sentinels is not None:  # they do not all learn of a failover at once
-                self._sentinels.ask_another_first()
-            raise
+        return super()._connect()  # type: ignore[no-untyped-call, safe-super]  # each kind has one
 
     def connect(self) -> None:
         """Connect if need be; called by a pool each time that it lends the connection."""
@@ -124,17 +120,15 @@ class CheckedConnection(AbstractConnection):
         if self._sentinels is None:
             return
         self.send_command("ROLE", check_health=False)  # type: ignore[no-untyped-call]  # as above
-        try:
-            refuse_replica(self.read_response(), f"{self.host}:{self.port}")
-        except exceptions.ConnectionError:
-            self._sentinels.ask_another_first()
-            raise
+        refuse_replica(self.read_response(), f"{self.host}:{self.port}")
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Read an answer; one that leads elsewhere ends the connection when it is given back to its pool.
 
         Not at once: in a pipeline further answers may follow.
         """
+        if self._sentinels is not None and "timeout" not in options:
+            self._await_answer()
         try:
             answer = super().read_response(*args, **options)
         except exceptions.RedisError as error:
@@ -143,6 +137,33 @@ class CheckedConnection(AbstractConnection):
             raise
         self._heard_at = monotonic()
         return answer
+
+    def _await_answer(self) -> None:
+        """Wait for an answer as long as redis-py would, or until Sentinels name another master.
+
+        From a host that has vanished none will come: a worker, which waits for seconds, goes on with the new
+        master as soon as there is one.
+
+        Raises:
+            ConnectionError: there is one; the connection is closed.
+            TimeoutError: no answer came in time; the connection is closed.
+        """
+        end = monotonic() + (math.inf if self.socket_timeout is None else self.socket_timeout)
+        while not self.can_read(max(0.0, min(end - monotonic(), ASKED_EVERY_SECONDS))):
+            if monotonic() >= end:
+                self.disconnect()  # type: ignore[no-untyped-call]  # as below
+                raise exceptions.TimeoutError(f"{self.host}:{self.port} does not answer")
+            self.refuse_former_master()
+
+    def refuse_former_master(self) -> None:
+        """Close the connection if the Sentinels, where there are any, name another master than its server.
+
+        Raises:
+            ConnectionError: they do.
+        """
+        if not self._is_to_master():
+            self.disconnect()  # type: ignore[no-untyped-call]  # as below
+            raise exceptions.ConnectionError(f"{self.host}:{self.port} is not the master any more")
 
     def give_up(self) -> None:
         """Use neither this connection again nor any other of the pool that was made before."""

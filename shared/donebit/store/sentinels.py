@@ -6,65 +6,59 @@ our connections, which are of a pool that waits, asks for itself as it connects.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+import math
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Connection, SSLConnection, exceptions
 
 from donebit.redis_url import RedisUrl
 
-# Of each Sentinel: one whose host has vanished must leave time for the next within a request.
+# Of each Sentinel: one whose host has vanished must leave time for the others within a request.
 ANSWER_SECONDS = 0.2
 ASKED_EVERY_SECONDS = 1.0
+SILENT_SECONDS = 10.0  # for which one that did not answer is not asked, where another does
+
+Address = tuple[str, int]
+
+
+class Answer(NamedTuple):
+    """Where a Sentinel has the master, and the number of the failover that made it the master."""
+
+    epoch: int
+    address: Address
 
 
 class Sentinels:
-    """The Sentinels of an address, the one that answered last first."""
+    """The Sentinels of an address. They learn of a failover one after the other, so all of them are asked."""
 
     def __init__(self, server: RedisUrl, tls_options: Mapping[str, Any]) -> None:
         self._server = server
         self._tls_options = tls_options
-        self._order = deque(server.sentinels)
         self._lock = Lock()
         self._asked_at = 0.0
+        self._silent_until: dict[Address, float] = {}
 
-    def find_master(self) -> tuple[str, int]:
+    def find_master(self) -> Address:
         """Return host and port of the master.
 
         Raises:
             ConnectionError: no Sentinel answers, or none knows the master.
         """
         failures: list[str] = []
-        for host, port in tuple(self._order):
-            try:
-                found = self._ask(host, port)
-            except (exceptions.RedisError, OSError) as error:
-                failures.append(str(error))
-            else:
-                if found is not None:
-                    return found
-                failures.append(f"{host}:{port} knows no master {self._server.master}")
-            self.ask_another_first()
+        if newest := max(self._answers(failures), default=None):
+            return newest.address
         raise exceptions.ConnectionError(f"no Sentinel says where the master is: {'; '.join(failures)}")
 
-    def name_another(self, address: tuple[str, int]) -> bool:
+    def name_another(self, address: Address) -> bool:
         """Whether the master is another server by now; not where no Sentinel says so in time.
 
         In the time of one: where all have vanished, what is asked of the master must not wait for each.
         """
-        end = monotonic() + ANSWER_SECONDS
-        for host, port in tuple(self._order):
-            with suppress(exceptions.RedisError, OSError):
-                if (found := self._ask(host, port)) is not None:
-                    return found != address
-            self.ask_another_first()
-            if monotonic() >= end:
-                break
-        return False
+        newest = max(self._answers([], monotonic() + ANSWER_SECONDS), default=None)
+        return newest is not None and newest.address != address
 
     def have_moved_from(self, address: tuple[str, int]) -> bool:
         """The same for connections in use, of which one asks once a second.
@@ -77,12 +71,28 @@ class Sentinels:
             self._asked_at = monotonic()
         return self.name_another(address)
 
-    def ask_another_first(self) -> None:
-        """Ask the next Sentinel first the next time: this one does not answer, or not what is so."""
-        with self._lock:
-            self._order.rotate(-1)
+    def _answers(self, failures: list[str], end: float = math.inf) -> Iterator[Answer]:
+        """What the Sentinels say of which the question begins before `end`; failures of others are added.
 
-    def _ask(self, host: str, port: int) -> tuple[str, int] | None:
+        Those that were silent a while ago come last, and are asked only if no other answers.
+        """
+        began, found = monotonic(), None
+        silent = {one for one in self._server.sentinels if self._silent_until.get(one, 0.0) > began}
+        for one in sorted(self._server.sentinels, key=silent.__contains__):
+            if monotonic() >= end or (one in silent and found is not None):
+                return
+            try:
+                found = self._ask(*one)
+            except (exceptions.RedisError, OSError) as error:
+                self._silent_until[one] = monotonic() + SILENT_SECONDS
+                failures.append(str(error))
+            else:
+                if found is not None:
+                    yield found
+                else:
+                    failures.append(f"{one[0]}:{one[1]} knows no master {self._server.master}")
+
+    def _ask(self, host: str, port: int) -> Answer | None:
         kind = SSLConnection if self._server.tls else Connection
         connection = kind(
             host=host,
@@ -97,10 +107,20 @@ class Sentinels:
         )
         try:
             connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._server.master)  # type: ignore[no-untyped-call]  # as redis-py has it
-            answer = connection.read_response()
+            connection.send_command("SENTINEL", "MASTER", self._server.master)  # type: ignore[no-untyped-call]  # as above
+            address = connection.read_response()
+            return address and Answer(_epoch(connection), (address[0].decode(), int(address[1])))
         finally:
             connection.disconnect()  # type: ignore[no-untyped-call]  # as above
-        return None if answer is None else (answer[0].decode(), int(answer[1]))
+
+
+def _epoch(connection: Connection) -> int:
+    """The number of the last failover; 0 where its user may not ask for it."""
+    try:
+        state = connection.read_response()
+    except exceptions.ResponseError:
+        return 0
+    return int(state[state.index(b"config-epoch") + 1])
 
 
 def refuse_replica(role: object, address: str) -> None:

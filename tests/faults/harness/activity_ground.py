@@ -154,9 +154,8 @@ class ActivityGround:
         for event in (*USERS, EXAMPLE_EVENT):
             for period in periods_of(event):
                 at = iso(begins(period) if period.start else NOW)
-                status, said = self._ask(
-                    "GET",
-                    f"{self._urls[0]}/events/{event}/bitmap?format=ids&period={period.granularity}&at={at}",
+                status, said = self._read(
+                    f"/events/{event}/bitmap?format=ids&period={period.granularity}&at={at}"
                 )
                 if status == 422 and not is_kept_for_certain(activity, event, period):
                     continue
@@ -165,9 +164,21 @@ class ActivityGround:
         return Sight(events, {flag: self._flag(flag) for flag in FLAGS})
 
     def _flag(self, flag: str) -> set[Any]:
-        status, said = self._ask("GET", f"{self._urls[0]}/flags/{flag}/bitmap?format=ids")
+        status, said = self._read(f"/flags/{flag}/bitmap?format=ids")
         assert status == 200, said
         return set(said)
+
+    def _read(self, path: str) -> tuple[int, Any]:
+        """Read from the first service until it answers: the server may be killed just then."""
+        status, said = LOST, None
+
+        def is_answered() -> bool:
+            nonlocal status, said
+            status, said = self._ask("GET", self._urls[0] + path)
+            return status not in TO_SEND_AGAIN
+
+        eventually(is_answered, ANSWER_SECONDS, what="it is not answered")
+        return status, said
 
     def _send(self, act: Act, number: int, may_be: Sequence[Activity] = ()) -> tuple[int, Any]:
         """Send a request until it is answered: status 200, or 422 where a period is not kept."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from functools import partial
 
-from donebit.queue import CONNECTION_CHECKED_EVERY
-from donebit.store.store import WORKER_TIMEOUT
 from tests.faults.harness.ground import pass_by
 from tests.faults.test_outage import freeze, thaw
 from tests.faults.torture.harms import SERVING_SECONDS, Aftermath, Harm
@@ -15,7 +12,6 @@ from tests.sentinel_group import DOWN_AFTER, SentinelGroup
 from tests.started import eventually, say
 
 FAILOVER_SECONDS = DOWN_AFTER.total_seconds() + SERVING_SECONDS
-OVERDUE = timedelta(seconds=1) + 2 * CONNECTION_CHECKED_EVERY  # as kombu looks
 TAKEN_OVER_SECONDS = 80.0  # a Sentinel that a busy machine held up for 2 s does nothing for 30 s (TILT)
 
 
@@ -34,13 +30,11 @@ def freeze_the_master(group: SentinelGroup) -> Aftermath:
     """When it answers again it takes itself for the master still, until the Sentinels tell it otherwise.
 
     Sentinels ask it once a second, so they see that it is silent up to a second later than where its
-    connections end; that is their time. A worker waits 5 s for the store's answers, and may ask the broker
-    for messages only then, which is seen to be overdue after up to 5 s.
+    connections end; that is their time.
     """
-    given_up = time.monotonic() + (WORKER_TIMEOUT + OVERDUE).total_seconds()
     freeze(group.first)
     served_from = taken_over(group)
-    return Aftermath(served_from, working_from=max(given_up, served_from), mend=partial(thaw, group.first))
+    return Aftermath(served_from, working_from=served_from, mend=partial(thaw, group.first))
 
 
 def lose_the_master_and_its_replica(group: SentinelGroup) -> Aftermath:
