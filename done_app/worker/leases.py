@@ -19,7 +19,7 @@ from celery.worker import state
 
 from done_app.worker import identity
 from done_app.worker.steps.position import NO_STEP, PositionBoard
-from donebit.completion import leases
+from donebit.completion import leases, reclaiming
 from donebit.completion.leases import LEASE, RENEW_EVERY, Holder, Range, Renewal
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, StoreUnavailable
@@ -134,11 +134,16 @@ class LeaseKeeper:
         for task_id, renewals in by_task.items():
             leases.renew(self.store, task_id, renewals, ending=board.is_ending)
 
-    def reclaim(self, now: float) -> None:
-        """Send the steps again whose process is gone with its whole worker."""
-        if now < self.trusted_from:
+    def reclaim(self, renewed_at: float) -> None:
+        """Send the steps again whose process is gone with its whole worker.
+
+        Not those that have run out since this worker's own were renewed: it may have stood still since, or
+        waited for the server.
+        """
+        if renewed_at < self.trusted_from:
             return
-        for task in leases.reclaim_lapsed(self.store, self.send_again):
+        soon = renewed_at + TRUSTED_PAUSE.total_seconds()
+        for task in reclaiming.reclaim_lapsed(self.store, self.send_again, lambda: time.monotonic() < soon):
             log.warning("the worker that ran steps of task %s is gone: they are sent again", task.id)
 
     def send_again(self, task: Task, ranges: list[Range], careful: bool) -> None:  # noqa: FBT001 - a callback

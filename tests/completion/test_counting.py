@@ -19,6 +19,7 @@ from donebit.completion import (
     healing,
     leases,
     lifecycle,
+    reclaiming,
     reporting,
     resuming,
 )
@@ -234,7 +235,7 @@ def test_steps_sent_again_are_counted_by_why(store: Store) -> None:
     leases.take(store, task.id, task.nonce, holder, [(0, 2)])
     store.leases.renew_leases(task.id, [Renewal(holder, 0, GONE)], GONE, ending=False)
 
-    leases.reclaim_lapsed(store, lambda *_: None)
+    reclaiming.reclaim_lapsed(store, lambda *_: None)
     healing.heal(store, now(store, task), ProbedState.of(now(store, task)), lambda *_: None)
 
     assert amounts(store, RESENDS) == {("a", "lost_worker"): 1, ("a", "no_progress"): 1}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from redis import Redis
 
-from donebit.completion import failing, leases, lifecycle, reporting, resuming
+from donebit.completion import failing, leases, lifecycle, reclaiming, reporting, resuming
 from donebit.completion.leases import Range
 from donebit.completion.state import State
 from donebit.retry_policy import RetryPolicy
@@ -169,7 +169,7 @@ class Leased(RuleBasedStateMachine):
 
     def reclaimed(self) -> list[int]:
         sent: list[Range] = []
-        leases.reclaim_lapsed(self.store, lambda _, ranges, __: sent.extend(ranges))
+        reclaiming.reclaim_lapsed(self.store, lambda _, ranges, __: sent.extend(ranges))
         return steps_of(sent)
 
     def forget_attempt(self, message: str, *, taken_back: bool) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting, resuming
+from donebit.completion import failing, fanout, healing, leases, lifecycle, reclaiming, reporting, resuming
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
@@ -50,7 +50,7 @@ def lapse(store: Store, task: Task, holder: Holder, *, ending: bool = False) -> 
 
 def reclaimed(store: Store) -> list[tuple[list[Range], bool]]:
     sent: list[tuple[list[Range], bool]] = []
-    leases.reclaim_lapsed(store, lambda _, ranges, careful: sent.append((ranges, careful)))
+    reclaiming.reclaim_lapsed(store, lambda _, ranges, careful: sent.append((ranges, careful)))
     return sent
 
 
@@ -155,7 +155,7 @@ def test_only_one_worker_sends_the_steps_of_a_lease(store: Store) -> None:
     taken(store, task, FIRST, (0, 4))
     lapse(store, task, FIRST)
 
-    leases.reclaim_lapsed(store, lambda *_: others.extend(reclaimed(store)))
+    reclaiming.reclaim_lapsed(store, lambda *_: others.extend(reclaimed(store)))
 
     assert others == []
 
@@ -181,11 +181,11 @@ def test_steps_that_the_broker_did_not_take_are_reclaimed_again(
     lapse(store, task, FIRST)
 
     with pytest.raises(BrokerUnavailable):
-        leases.reclaim_lapsed(store, refuse)
+        reclaiming.reclaim_lapsed(store, refuse)
 
     assert len(store.leases.of_task(task.id)) == 1
     eventually(
-        lambda: leases.reclaim_lapsed(store, lambda _, ranges, __: sent.append(ranges)),
+        lambda: reclaiming.reclaim_lapsed(store, lambda _, ranges, __: sent.append(ranges)),
         what="they are lost",
     )
     assert sent == [[(0, 4)]]
@@ -199,7 +199,7 @@ def test_a_lease_renewed_while_its_steps_are_sent_stays(store: Store) -> None:
     def renew(*_: object) -> None:  # its worker was only paused
         leases.renew(store, task.id, [Renewal(FIRST, 3, GONE)], ending=False)
 
-    leases.reclaim_lapsed(store, renew)
+    reclaiming.reclaim_lapsed(store, renew)
 
     assert taken(store, task, SECOND, (0, 8)) == [(4, 8)]
     lapse(store, task, FIRST)
@@ -303,7 +303,7 @@ def test_an_attempt_is_taken_back_once_when_its_steps_are_reclaimed_twice(
     lapse(store, task, FIRST, ending=True)
 
     with pytest.raises(BrokerUnavailable):  # and so the one who reclaims it cannot send them
-        leases.reclaim_lapsed(store, refuse)
+        reclaiming.reclaim_lapsed(store, refuse)
     eventually(lambda: reclaimed(store), what="they are lost")
 
     assert store.failures.attempts(task.id, [3]) == [1]

@@ -6,19 +6,16 @@ Python's interpreter lock, or the process may be gone. What a lease covers is no
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
-from donebit import clock
-from donebit.completion import counting, lifecycle, missing
-from donebit.completion.measures import LOST_WORKER, RESENDS, Tally
+from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
-from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
+from donebit.errors import NotFound
 from donebit.store import Store
-from donebit.store.leases import Holder, LapsedLease, Renewal, StoredLease
+from donebit.store.leases import Holder, Renewal, StoredLease
 
 __all__ = [
     "HeldSteps",
@@ -32,7 +29,6 @@ __all__ = [
     "held_ranges",
     "missing_of",
     "open_to_others",
-    "reclaim_lapsed",
     "release",
     "renew",
     "running_steps",
@@ -46,12 +42,8 @@ RENEW_EVERY = timedelta(seconds=1)
 LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
 
 MAX_RANGES_SENT = 500  # in a message of missing steps, if it had fewer: 10 KB
-UNREADABLE_FOR = timedelta(seconds=30)  # after this a lease is looked at again whose task cannot be read
-
-log = logging.getLogger(__name__)
 
 Range = tuple[int, int]
-SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attempt is counted beforehand
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,59 +234,3 @@ def missing_of(
     parts = (part for start, stop in whole for part in missing.iterate(store, task, start, stop))
     found = list(islice(parts, most + 1))
     return found if len(found) <= most else whole
-
-
-def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:
-    """Send the steps again whose process is gone: their leases have run out.
-
-    Any number of workers may do so at once: each lease is reclaimed by one of them.
-
-    Returns:
-        The tasks whose steps were sent.
-    """
-    entries = store.leases.lapsed_leases()
-    found = [task for one in entries if (task := _reclaim_safely(store, one, send))]
-    store.leases.unindex_lapsed(entries)
-    return found
-
-
-def _reclaim_safely(store: Store, entry: LapsedLease, send: SendAgain) -> Task | None:
-    """Reclaim a lease; log a task that cannot be read, so that those of the others are reclaimed."""
-    try:
-        return _reclaim(store, entry.task_id, entry.message_id, send)
-    except (StoreUnavailable, BrokerUnavailable):
-        raise
-    except Exception:  # such as the record of a newer version, whose workers can read it
-        log.exception("the steps of task %s that were lost cannot be sent again", entry.task_id)
-        look_again(store, entry.task_id, entry.message_id, UNREADABLE_FOR)
-        return None
-
-
-def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Task | None:
-    lease = store.leases.reclaim_lease(task_id, message_id)
-    if lease is None:
-        return None
-    if lease.left > timedelta(0):  # renewed, or left to another worker, which may die before it has sent them
-        look_again(store, task_id, message_id, lease.left)
-        return None
-    try:
-        task = lifecycle.get_task(store, task_id).task
-    except NotFound:
-        return None
-    held = held_ranges(running_steps(store, task_id))
-    left = list(without(missing_of(store, task, lease.ranges), held))
-    if left and not task.ended:
-        # A worker that was not told to end may have died of a step.
-        send(task, left, lease.counted or lease.state == "running")
-    store.leases.drop_reclaimed(task_id, message_id)  # only now: whoever dies before is followed by another
-    if not left or task.ended:
-        return None
-    tally = Tally()
-    tally.count(RESENDS, task.spec.job, LOST_WORKER)
-    counting.add_if_possible(store, tally)
-    return task
-
-
-def look_again(store: Store, task_id: str, message_id: str, pause: timedelta) -> None:
-    """Have a lease looked at again after a pause."""
-    store.leases.index(task_id, {message_id: clock.ms_since_epoch(clock.now() + pause)})

@@ -11,7 +11,7 @@ from redis import Redis
 
 from done_app.worker import identity
 from done_app.worker import leases as worker_leases
-from done_app.worker.leases import LeaseKeeper, Message
+from done_app.worker.leases import TRUSTED_PAUSE, LeaseKeeper, Message
 from done_app.worker.steps import position
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.worker_app import monitor
@@ -119,6 +119,21 @@ def test_a_lease_that_ran_out_while_nobody_could_renew_it_is_not_trusted(
     keeper.tick()
     assert real_client.llen(keys.of_broker(SLICES)) == 1
     assert held(real_store, task) == []
+
+
+def test_a_lease_that_ran_out_while_the_worker_stood_still_is_not_trusted(
+    real_store: Store, real_client: Redis, task: Task, publisher: Publisher
+) -> None:
+    lapse(real_store, task)
+    keeper = LeaseKeeper(real_store, publisher)
+
+    keeper.reclaim(
+        time.monotonic() - TRUSTED_PAUSE.total_seconds()
+    )  # since when it has waited for the server
+
+    assert real_client.llen(keys.of_broker(SLICES)) == 0
+    keeper.reclaim(time.monotonic())
+    assert real_client.llen(keys.of_broker(SLICES)) == 1
 
 
 def test_why_names_a_worker_as_the_list_of_workers_does(real_store: Store, task: Task) -> None:
