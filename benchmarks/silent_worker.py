@@ -8,7 +8,7 @@ from __future__ import annotations
 from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401 - which connects its handlers
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps.outcome import RunOutcome
-from done_app.worker.steps.run_counts import RunCounts
+from done_app.worker.steps.run_counts import RunCounts, RunTotals
 from done_app.worker.steps.step_times import StepTimes
 from donebit.completion import counting, history
 
@@ -24,7 +24,8 @@ def finished_alone(outcome: RunOutcome, *_: object) -> RunCounts:
 RunOutcome.counts = finished_alone  # type: ignore[method-assign, assignment]  # as the others below
 for place, name in (
     (Monitor, "add_handler"),  # which sends log lines to the main process, to be kept in Redis
-    (RunCounts, "add_to"),
+    (RunTotals, "add"),
+    (RunTotals, "add_to"),
     (StepTimes, "add"),
     (StepTimes, "add_quick"),
     (counting, "add_tally"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from done_app.worker.monitor.emitter import encode_line
 from done_app.worker.monitor.pipe import LINE, Pipe
-from done_app.worker.steps.run_counts import RunCounts
+from done_app.worker.steps.run_counts import RunCounts, RunTotals
 from donebit import clock
 from donebit.completion import counting
 from donebit.completion.measures import Tally
@@ -48,7 +48,7 @@ class Collector:
     dropped: int = 0
     activities: dict[int, ProcessActivity] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
-    tally: Tally = field(default_factory=Tally)
+    runs: dict[str | None, RunTotals] = field(default_factory=dict)  # by job, not counted yet
     counts_due_at: float = 0.0
     saved: Worker | None = None
     save_due_at: float = 0.0
@@ -111,7 +111,9 @@ class Collector:
         at = tuple((start, stop) for start, stop in ranges)
         self.activities[pid] = ProcessActivity(pid, task_id, at, steps, since)
         for run in (RunCounts(*one) for one in counts):
-            run.add_to(self.tally)
+            if run.job not in self.runs:
+                self.runs[run.job] = RunTotals(run.job)
+            self.runs[run.job].add(run)
             if run.done:
                 self.steps[second] += run.done
 
@@ -138,8 +140,11 @@ class Collector:
 
         An outage loses what it may have added, rather than counting it twice.
         """
-        if self.tally and (self._stopping.is_set() or time.monotonic() >= self.counts_due_at):
-            tally, self.tally = self.tally, Tally()
+        if self.runs and (self._stopping.is_set() or time.monotonic() >= self.counts_due_at):
+            runs, self.runs = self.runs, {}
+            tally = Tally()
+            for totals in runs.values():
+                totals.add_to(tally)
             self.counts_due_at = time.monotonic() + COUNTS_APART_SECONDS
             counting.add_tally(self.store, tally)
 

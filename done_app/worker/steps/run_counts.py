@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,12 +30,34 @@ class RunCounts(NamedTuple):
     seconds: float = 0.0
     waited: float | None = None
 
+
+class RunTotals:
+    """The numbers of many runs of one job, added up at next to no cost for each of them."""
+
+    def __init__(self, job: str | None) -> None:
+        self._job = job
+        self._done = self._retried = self._gave_up = 0
+        self._times = [0] * (len(STEP_TIMES.bounds_seconds) + 1)
+        self._waits = [0] * (len(QUEUE_TIMES.bounds_seconds) + 1)
+        self._seconds = self._waited = 0.0
+
+    def add(self, run: RunCounts) -> None:
+        """Add a run of this job."""
+        self._done += run.done
+        self._retried += run.retried
+        self._gave_up += run.gave_up
+        self._seconds += run.seconds
+        for bucket, steps in enumerate(run.times):
+            if steps:
+                self._times[bucket] += steps
+        if run.waited is not None:
+            self._waits[bisect.bisect_left(QUEUE_TIMES.bounds_seconds, run.waited)] += 1
+            self._waited += run.waited
+
     def add_to(self, tally: Tally) -> None:
         """Add the figures to those that are counted for /metrics."""
-        tally.count(STEPS, self.job, amount=self.done)
-        tally.count(RETRIES, self.job, amount=self.retried)
-        tally.count(FAILURES, self.job, amount=self.gave_up)
-        if self.times:
-            tally.observe_sorted(STEP_TIMES, self.job, self.times, self.seconds)
-        if self.waited is not None:
-            tally.observe(QUEUE_TIMES, self.job, self.waited)
+        tally.count(STEPS, self._job, amount=self._done)
+        tally.count(RETRIES, self._job, amount=self._retried)
+        tally.count(FAILURES, self._job, amount=self._gave_up)
+        tally.observe_sorted(STEP_TIMES, self._job, self._times, self._seconds)
+        tally.observe_sorted(QUEUE_TIMES, self._job, self._waits, self._waited)

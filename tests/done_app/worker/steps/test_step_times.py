@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from done_app.worker.steps import runner
 from done_app.worker.steps.outcome import RunOutcome
+from done_app.worker.steps.run_counts import RunCounts, RunTotals
 from done_app.worker.steps.step_times import BOUNDS
 from donebit.completion.measures import STEP_TIMES, Tally
 from tests.done_app.worker.steps.test_runner import MakeBench, bench
@@ -19,6 +22,17 @@ from tests.done_app.worker.steps.test_runner import MakeBench, bench
 __all__ = ["bench"]
 DURATIONS = st.lists(
     st.sampled_from([0.0, 0.0001, 0.0004, 0.0009, 0.0011, 0.004, 0.03, 0.09, 0.2]), min_size=1
+)
+EIGHTHS = st.integers(0, 10_000).map(lambda number: number / 8)  # of a second, whose sums are exact
+RUNS = st.builds(
+    RunCounts,
+    job=st.just("a"),
+    done=st.integers(1, 5),
+    retried=st.integers(0, 5),
+    gave_up=st.integers(0, 5),
+    times=st.lists(st.integers(0, 3), min_size=len(BOUNDS) + 1, max_size=len(BOUNDS) + 1),
+    seconds=EIGHTHS,
+    waited=st.none() | EIGHTHS,
 )
 
 
@@ -83,7 +97,22 @@ def test_a_run_says_what_it_did_in_numbers(bench: MakeBench) -> None:
 
 
 def counts_of(outcome: RunOutcome) -> dict[str, int]:
-    tally = Tally()
-    outcome.counts("a", None).add_to(tally)
+    return figures_of([outcome.counts("a", None)])
+
+
+def figures_of(runs: Sequence[RunCounts]) -> dict[str, int]:
+    totals, tally = RunTotals("a"), Tally()
+    for run in runs:
+        totals.add(run)
+    totals.add_to(tally)
     assert {one.job for one in tally} == {"a"}
     return {one.name: one.amount for one in tally}
+
+
+@given(st.lists(RUNS, min_size=1))
+def test_the_totals_of_runs_are_the_sums_of_what_each_did(runs: list[RunCounts]) -> None:
+    sums: Counter[str] = Counter()
+    for run in runs:
+        sums.update(figures_of([run]))
+
+    assert figures_of(runs) == sums
