@@ -21,6 +21,7 @@ KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 SHORTEST_KEY = 20  # characters
+IN_THE_PROCESS = "memory://"  # a broker that no other process reaches, for tests of the services
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
 
@@ -93,10 +94,13 @@ def _store_url(value: str) -> str:
 
 
 def _broker_url(value: str) -> str:
-    if redis_url.is_redis(value) and redis_url.read(value).others:
-        raise ValueError("it names several servers; Celery's broker is one")
     if amqp_url.is_rabbitmq(value):
         amqp_url.read(value)
+    elif redis_url.is_redis(value):
+        if redis_url.read(value).others:
+            raise ValueError("it names several servers; Celery's broker is one")
+    elif value and value != IN_THE_PROCESS:
+        raise ValueError(f"{redis_url.BEGINNINGS}, or amqp:// of RabbitMQ")
     return value
 
 
