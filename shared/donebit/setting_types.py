@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -21,6 +21,8 @@ KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 SHORTEST_KEY = 20  # characters
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")  # as a browser sends it
+ANY_HOST = "*"
 IN_THE_PROCESS = "memory://"  # a broker that no other process reaches, for tests of the services
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
@@ -65,6 +67,29 @@ def _networks(listed: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError(
                 f"must be addresses or networks such as 10.0.0.0/8; {one!r} is neither"
             ) from None
+    return listed
+
+
+def _hosts(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        if not HOST_NAME.fullmatch(one) and not _is_address(one):
+            raise ValueError(
+                "must be names such as example.org, or addresses, with commas between them, "
+                f"without scheme, port and path; {one!r} is none"
+            )
+    return listed
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _hosts_or_any(listed: tuple[str, ...]) -> tuple[str, ...]:
+    _hosts(tuple(one.removesuffix(".") for one in listed if one != ANY_HOST))
     return listed
 
 
@@ -137,6 +162,8 @@ def _length(secret: str) -> int:
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
 Networks = Annotated[Names, AfterValidator(_networks)]
+Hosts = Annotated[Names, AfterValidator(_hosts)]
+HostsOrAny = Annotated[Names, AfterValidator(_hosts_or_any)]
 KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
