@@ -13,11 +13,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import EnvSettingsSource, NoDecode
 
 from donebit import amqp_url, redis_url
+from donebit.names import checked_key_prefix
 from donebit.secret_files import checked_token, read_secret, refuse_both
 from donebit.zone_rules import NO_ZONES
 
 PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
-KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 SHORTEST_KEY = 20  # characters
@@ -99,14 +99,6 @@ def _split_at_commas(value: object) -> object:
     return value
 
 
-def _key_prefix(value: str) -> str:
-    if not KEY_PREFIX.fullmatch(value):
-        raise ValueError(
-            f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
-        )
-    return value
-
-
 def _zone(value: str) -> str:
     if value not in available_timezones() - NO_ZONES:
         raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
@@ -164,7 +156,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
 Networks = Annotated[Names, AfterValidator(_networks)]
 Hosts = Annotated[Names, AfterValidator(_hosts)]
 HostsOrAny = Annotated[Names, AfterValidator(_hosts_or_any)]
-KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
+KeyPrefix = Annotated[str, AfterValidator(checked_key_prefix)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
