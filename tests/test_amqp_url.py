@@ -43,6 +43,12 @@ def test_an_address_of_rabbitmq_means_this(url: str, meant: AmqpUrl) -> None:
         ("amqps://h?ssl_ca_certs=/nosuch.pem", "its option ssl_ca_certs names no file"),
         ("amqp://h:port", "it cannot be read"),
         ("amqp://me:se/cret@h", "it cannot be read"),
+        (
+            "kafka://:cret@h",
+            "it must begin with redis://, rediss://, unix:// or redis+sentinel://, or amqp://",
+        ),
+        ("sqs://", "it must begin with redis://"),
+        ("rabbit:5672", "it must begin with redis://"),
     ],
 )
 def test_what_is_no_address_of_rabbitmq_is_one_sentence(

@@ -72,3 +72,14 @@ def test_a_program_without_its_extra_is_one_sentence(
     assert ended.stderr == (
         f"{what} needs the extra `{extra}` ({missing} is not installed): pip install 'donebit[{extra}]'\n"
     )
+
+
+@pytest.mark.parametrize("missing", ["celery", "redis", "hiredis"])
+def test_the_result_backend_without_its_extra_is_one_sentence(missing: str) -> None:
+    code = f"import sys; sys.modules['{missing}'] = None; import donebit.celery"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ended.stderr.splitlines()[-1].startswith(
+        f"donebit.errors.ConfigurationError: donebit.celery needs the extra `celery` ({missing}"
+    )

@@ -106,6 +106,11 @@ def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) 
         ("redis+sentinel://h:26379/", "it must name Sentinels and what they call the server"),
         ("redis+sentinel://h:26379/0?db=1", "it must name Sentinels and what they call the server"),
         ("redis+sentinel://h,,i/name", "it must name Sentinels and what they call the server"),
+        (
+            "sentinel://h:26379;sentinel://i:26379",
+            "it must have commas between its Sentinels: redis+sentinel://h1,h2,h3/name/0",
+        ),
+        ("redis+sentinel://:cret@h;i/name", "it must have commas between its Sentinels"),
         ("redis+sentinel://h:port,i/name", "it cannot be read"),
         ("redis+sentinel://h,i:0/name", "it cannot be read"),
         ("redis+sentinel://:se/cret@h/name", "it cannot be read"),
@@ -115,7 +120,8 @@ def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) 
             "its option ssl_ca_certs is for TLS, which rediss+sentinel://",
         ),
         ("redis://h?sentinel_password=cret", "it has an option 'sentinel_password'"),
-        ("valkey://h", "it must begin with redis://, rediss://, unix://"),
+        ("valkey://h", "it must begin with redis://, rediss://, unix:// or redis+sentinel://"),
+        ("localhost:6379", "it must begin with redis://"),
     ],
 )
 def test_what_is_no_address_is_one_sentence_for_store_and_broker(url: str, why: str) -> None:

@@ -19,10 +19,10 @@ from celery.worker.consumer import Consumer
 from kombu.exceptions import ChannelError
 
 from donebit.broker import Channel
-from donebit.store.sentinels import ASKED_EVERY_SECONDS
 
 CHECK_EVERY_SECONDS = 2.0
 MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
+LOOK_FOR_MASTER_EVERY_SECONDS = 1.0  # Sentinels are asked no more often
 CONNECT_EVERY_SECONDS = 1.0  # while the broker is away; Celery's own pauses grow to half a minute
 
 
@@ -75,7 +75,7 @@ class ConsumerWatchdog(bootsteps.StartStopStep):
         if hasattr(channel, "qos"):
             self._timers.append(repeat(CHECK_EVERY_SECONDS, self.check_credit, (consumer,)))
         if isinstance(channel, Channel):
-            self._timers.append(repeat(ASKED_EVERY_SECONDS, channel.refuse_former_master))
+            self._timers.append(repeat(LOOK_FOR_MASTER_EVERY_SECONDS, channel.refuse_former_master))
 
     def stop(self, _consumer: Any) -> None:
         while self._timers:

@@ -20,6 +20,8 @@ from donebit.setting_types import (
     ApiToken,
     BrokerUrl,
     Duration,
+    Hosts,
+    HostsOrAny,
     KeyPrefix,
     Names,
     Networks,
@@ -113,11 +115,11 @@ class Settings(Addresses):
     cookie_secure: bool = False  # whether a session's cookie is sent over TLS alone in any case
     example_gets: bool = True  # whether GET may change what the example project changes by it
     allow_anonymous: bool = False
-    allowed_hosts: Names = ()
+    allowed_hosts: HostsOrAny = ()
     audit_entries: PositiveInt = 10_000  # about so many of the newest are kept
 
     jobs: Names = ()  # modules with the user's own step functions
-    webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
+    webhook_hosts: Hosts = ()  # that a webhook may be sent to; a private address only if listed itself
     # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
     webhook_secret: WebhookSecrets | None = None
     callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue

@@ -20,6 +20,7 @@ _NAME, _STORED_NAME = re.compile(NAME_PATTERN), re.compile(STORED_NAME_PATTERN)
 EXAMPLE_EVENT = "distinct"  # what `/trigger/distinct` simulates and `/distinct` counts
 SAMPLE_EVENT = "demo.visit"  # of the sample data
 DEFAULT_KEY_PREFIX = "donebit:"  # of every key in Redis, unless KEY_PREFIX is set
+_KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 
 
 def is_name(value: str) -> bool:
@@ -51,3 +52,16 @@ def stored_name(value: str, field: str) -> str:
 def default_event(seen: Container[str]) -> str:
     """The event to show if none is given: that of the sample data if it has visits, else the example's."""
     return SAMPLE_EVENT if SAMPLE_EVENT in seen else EXAMPLE_EVENT
+
+
+def checked_key_prefix(value: object) -> str:
+    """Return a prefix that every key may have.
+
+    Raises:
+        ValueError: it is none, as a sentence that follows the name of a setting.
+    """
+    if not isinstance(value, str) or not _KEY_PREFIX.fullmatch(value):
+        raise ValueError(
+            f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
+        )
+    return value

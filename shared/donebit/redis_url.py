@@ -20,7 +20,9 @@ TCP, TLS, SOCKETS = "redis", "rediss", ("unix", "redis+socket")
 WITH_SENTINEL, WITH_SENTINEL_OVER_TLS = ("redis+sentinel", "sentinel"), "rediss+sentinel"
 SENTINELS = (*WITH_SENTINEL, WITH_SENTINEL_OVER_TLS)
 SCHEMES = (TCP, TLS, *SOCKETS, *SENTINELS)
+BEGINNINGS = "it must begin with redis://, rediss://, unix:// or redis+sentinel://"
 DEFAULT_PORT, SENTINEL_PORT = 6379, 26379
+SENTINELS_EXAMPLE = "redis+sentinel://h1,h2,h3/name/0"
 HIGHEST_DATABASE = 2**32 - 1  # no server has more; 16 unless it is set otherwise
 
 # How strictly a certificate is verified, as redis-py and as Celery spell it.
@@ -140,14 +142,14 @@ def _read_sentinels(url: str) -> RedisUrl:
     scheme, _, rest = url.partition("://")
     netloc, slash, path = rest.partition("/")
     access, at, listed = netloc.rpartition("@")
+    if ";" in listed:  # as Celery has them
+        raise ValueError(f"it must have commas between its Sentinels: {SENTINELS_EXAMPLE}")
     hosts = [split_url(f"{scheme}://{host}", SENTINELS) for host in listed.split(",")]
     # Of a single host, with what surrounds them all: the same faults are found then.
     parts, _ = split_url(f"{scheme}://{access}{at}{listed.split(',', maxsplit=1)[0]}{slash}{path}", SENTINELS)
     master, _, database = unquote(parts.path).strip("/").partition("/")
     if not master or re.fullmatch("[0-9]+", master) or not all(host.hostname for host, _ in hosts):
-        raise ValueError(
-            "it must name Sentinels and what they call the server: redis+sentinel://h1,h2,h3/name/0"
-        )
+        raise ValueError(f"it must name Sentinels and what they call the server: {SENTINELS_EXAMPLE}")
     has_tls = scheme == WITH_SENTINEL_OVER_TLS
     options = read_options(
         parts,
@@ -174,7 +176,7 @@ def split_url(url: str, schemes: Sequence[str]) -> tuple[SplitResult, int | None
         ValueError: it cannot be read, in one sentence that does not repeat a password.
     """
     if url.partition("://")[0] not in schemes:
-        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in schemes[:3])}")
+        raise ValueError(BEGINNINGS)
     try:
         parts = urlsplit(url)
         port = parts.port

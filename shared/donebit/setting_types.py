@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -13,14 +13,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import EnvSettingsSource, NoDecode
 
 from donebit import amqp_url, redis_url
+from donebit.names import checked_key_prefix
 from donebit.secret_files import checked_token, read_secret, refuse_both
 from donebit.zone_rules import NO_ZONES
 
 PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
-KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 SHORTEST_KEY = 20  # characters
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")  # as a browser sends it
+ANY_HOST = "*"
+IN_THE_PROCESS = "memory://"  # a broker that no other process reaches, for tests of the services
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
 
@@ -67,17 +70,32 @@ def _networks(listed: tuple[str, ...]) -> tuple[str, ...]:
     return listed
 
 
+def _hosts(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        if not HOST_NAME.fullmatch(one) and not _is_address(one):
+            raise ValueError(
+                "must be names such as example.org, or addresses, with commas between them, "
+                f"without scheme, port and path; {one!r} is none"
+            )
+    return listed
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _hosts_or_any(listed: tuple[str, ...]) -> tuple[str, ...]:
+    _hosts(tuple(one.removesuffix(".") for one in listed if one != ANY_HOST))
+    return listed
+
+
 def _split_at_commas(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _key_prefix(value: str) -> str:
-    if not KEY_PREFIX.fullmatch(value):
-        raise ValueError(
-            f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
-        )
     return value
 
 
@@ -93,10 +111,13 @@ def _store_url(value: str) -> str:
 
 
 def _broker_url(value: str) -> str:
-    if redis_url.is_redis(value) and redis_url.read(value).others:
-        raise ValueError("it names several servers; Celery's broker is one")
     if amqp_url.is_rabbitmq(value):
         amqp_url.read(value)
+    elif redis_url.is_redis(value):
+        if redis_url.read(value).others:
+            raise ValueError("it names several servers; Celery's broker is one")
+    elif value and value != IN_THE_PROCESS:
+        raise ValueError(f"{redis_url.BEGINNINGS}, or amqp:// of RabbitMQ")
     return value
 
 
@@ -133,7 +154,9 @@ def _length(secret: str) -> int:
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
 Networks = Annotated[Names, AfterValidator(_networks)]
-KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
+Hosts = Annotated[Names, AfterValidator(_hosts)]
+HostsOrAny = Annotated[Names, AfterValidator(_hosts_or_any)]
+KeyPrefix = Annotated[str, AfterValidator(checked_key_prefix)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]

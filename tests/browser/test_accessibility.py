@@ -21,6 +21,15 @@ axe.run({ resultTypes: ["violations"] }).then(
   (error) => done(String(error)),
 );
 """
+LINES = """
+const shown = document.querySelector(arguments[0]);
+return Math.round(shown.getBoundingClientRect().height / parseFloat(getComputedStyle(shown).lineHeight));
+"""
+TEXT_RIGHT = """
+const range = document.createRange();
+range.selectNodeContents(document.querySelector(arguments[0]));
+return [range.getBoundingClientRect().right, document.querySelector(".scroll").getBoundingClientRect().right];
+"""
 LIVE = {"/": "#running *", "/distinct": "#distinct", "/workers": ".worker"}
 WIDTHS = (360, 768, 1160, 1280, 2200)
 NO_BARRIERS: dict[str, list[str]] = {"light": [], "dark": []}
@@ -126,6 +135,25 @@ def test_a_list_fits_every_window(page: Page, stack: Stack, path: str) -> None:
 
     assert overflows(page) == {}
     assert violations(page) == []
+
+
+def test_the_id_of_a_chord_takes_two_lines_of_the_list_at_most(page: Page, stack: Stack) -> None:
+    stack.create(3, task_id="8477ae05-817c-4452-b9ee-e534a87c2b5d")
+
+    for width in (1160, 1280, 2200):
+        page.look(width)
+        page.open()
+        assert page.browser.execute_script(LINES, ".tasks .id") <= 2, width
+
+
+def test_a_phone_shows_to_what_each_entry_of_the_audit_was_done(page: Page, stack: Stack) -> None:
+    stack.create(3, job="demo")
+    page.look(WIDTHS[0])
+
+    page.open("/audit")
+
+    right, edge = page.browser.execute_script(TEXT_RIGHT, "thead th:nth-child(4)")
+    assert right <= edge
 
 
 def test_a_wall_screen_has_larger_type(page: Page) -> None:

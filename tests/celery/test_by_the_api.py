@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -59,13 +60,20 @@ def test_a_chord_is_a_task_like_any_other(
 
 
 @pytest.mark.parametrize(
-    ("change", "body"), [("resume", None), ("extend", {"add": 1}), ("pause", None), ("rerun", None)]
+    ("change", "body"),
+    [
+        ("resume", None),
+        ("extend", {"add": 1}),
+        ("pause", None),
+        ("rerun", None),
+        ("retry", {"steps": [1]}),
+    ],
 )
 def test_a_chord_is_not_changed_over_http(
     applied: AsyncResult[object],
     lasting_store: tuple[object, Store],
     change: str,
-    body: dict[str, int] | None,
+    body: dict[str, object] | None,
 ) -> None:
     services, group_id = Services(lasting_store[1]), progress(applied).task_id
 
@@ -73,6 +81,18 @@ def test_a_chord_is_not_changed_over_http(
 
     assert answer.status_code == 409, answer.text
     assert "counts a Celery chord" in answer.text
+
+
+def test_the_page_of_a_chord_offers_nothing_that_is_refused(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store]
+) -> None:
+    services, group_id = Services(lasting_store[1]), progress(applied).task_id
+
+    page = services.trigger.get(f"/tasks/{group_id}").text
+
+    offered = set(re.findall(rf"/tasks/{group_id}/(\w+)", page))
+    assert "OSError: full" in page
+    assert offered.isdisjoint({"retry", "resume", "pause", "again", "close"}), offered
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "rerun"])

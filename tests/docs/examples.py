@@ -9,7 +9,9 @@ from pathlib import Path
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHANGES_EACH_TIME = {
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"): "<time>",
-    re.compile(r"\b[0-9a-f]{12}\b"): "<id>",
+    re.compile(
+        r"(?:(?<=[\".])|(?<=task ))[0-9a-f]{12}\b"
+    ): "<id>",  # of a task, not of a text that never changes
     re.compile(r"\s+"): " ",
 }
 

@@ -46,6 +46,13 @@ def test_the_documentation_page_loads_nothing_from_elsewhere(real_services: Serv
 
 
 @pytest.mark.parametrize("service", NAMES)
+def test_the_documentations_address_leads_to_the_reference(real_services: Services, service: str) -> None:
+    answer = real_services.of(service).get("/docs/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs/swagger")
+
+
+@pytest.mark.parametrize("service", NAMES)
 def test_the_figures_are_such_as_prometheus_reads(real_services: Services, service: str) -> None:
     text = real_services.of(service).get("/metrics").text
 

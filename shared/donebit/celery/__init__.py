@@ -1,7 +1,13 @@
 """For Celery applications: `result_backend = "donebit+redis://..."`, progress of a chord, and the sweep."""
 
-from donebit.celery.progress import ChordProgress, progress
-from donebit.celery.sweep import connect, sweep_chords
+from donebit.errors import ConfigurationError
+from donebit.extras import missing_extra
+
+try:
+    from donebit.celery.progress import ChordProgress, progress
+    from donebit.celery.sweep import connect, sweep_chords
+except ModuleNotFoundError as error:
+    raise ConfigurationError(missing_extra("celery", "donebit.celery", error.name)) from None
 
 __all__ = ["ChordProgress", "progress", "sweep_chords"]
 

@@ -20,12 +20,11 @@ from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its 
 
 from donebit.celery import calling, signatures
 from donebit.celery.compact import CompactResults
+from donebit.celery.options import checked_address, checked_prefix
 from donebit.celery.subscribing import LateSubscriber
 from donebit.completion import chords
 from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
-from donebit.names import DEFAULT_KEY_PREFIX
 
-PREFIX_OPTION = "donebit_key_prefix"  # in result_backend_transport_options; as KEY_PREFIX of the services
 NEVER = timedelta(days=365)  # of a chord that Celery would keep for ever; renewed by progress
 LEAST_CLAIM_S = 5.0
 
@@ -46,6 +45,8 @@ class DonebitBackend(LateSubscriber, CompactResults):
 
     app: Celery
     expires: int | None
+    connparams: dict[str, Any]
+    _transport_options: dict[str, Any]
     _chord_zset: bool
     _unpack_chord_result: Callable[..., Any]
     _get_result_meta: Callable[..., dict[str, Any]]
@@ -54,11 +55,18 @@ class DonebitBackend(LateSubscriber, CompactResults):
         """The backend of the server at the address, or of the one that its Sentinels name."""
         return super().__new__(DonebitSentinelBackend if url and url.startswith("sentinel:") else cls)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.key_prefix = checked_prefix(self._transport_options)
+
+    def _params_from_url(self, url: str, defaults: dict[str, Any]) -> Any:
+        address = checked_address(url, self._transport_options)
+        return super()._params_from_url(address, defaults)  # type: ignore[misc]  # its types leave it out
+
     @cached_property
     def chords(self) -> ChordTasks:
         """The chords, on this backend's own connection."""
-        options: dict[str, Any] = self.app.conf.get("result_backend_transport_options", {})
-        return ChordTasks.over(self.client, options.get(PREFIX_OPTION, DEFAULT_KEY_PREFIX))
+        return ChordTasks.over(self.client, self.key_prefix)
 
     @property
     def claim(self) -> timedelta:
