@@ -32,7 +32,12 @@ def await_delivered(ground: Ground, victim: Victim) -> float:
         found = delivery(ground, victim)
         return found is not None and found.outcome is DeliveryOutcome.DELIVERED
 
-    eventually(is_told, HEAL_SECONDS, what="it is not told")
+    try:
+        eventually(is_told, HEAL_SECONDS)
+    except AssertionError:  # for whoever wonders why
+        owed = ground.server.client.zrange(keys.pending("webhook"), 0, -1, withscores=True)
+        said = f"it is not told: {delivery(ground, victim)}, {owed}, {ground.state(victim)}"
+        raise AssertionError(said) from None
     return time.monotonic() - began
 
 
