@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing.synchronize import Lock
@@ -17,6 +18,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
 from donebit.jobs.registry import Job, Jobs, load_jobs
+from tests.test_logs import enable_loggers
 
 
 def resize(step: int, *, folder: str, width: int = 100) -> None:
@@ -216,6 +218,22 @@ shrink = Photos().shrink
 
     assert [one.name for one in found] == ["demo", "shrink", "visit"]
     assert found.find("shrink").function(7) == 7
+
+
+def test_a_module_of_jobs_that_configures_logging_silences_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import logging.config\nlogging.config.dictConfig({'version': 1})\n"
+    (tmp_path / "our_logging.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = logging.getLogger("done_app.worker.signals")
+
+    try:
+        load_jobs(Settings(jobs=("our_logging",)))
+
+        assert own.isEnabledFor(logging.ERROR)
+    finally:
+        enable_loggers()
 
 
 def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from donebit import wording
+from donebit import logs, wording
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, DonebitError, InvalidInput
 from donebit.exceptions import describe
@@ -237,7 +237,9 @@ def load_jobs(settings: Settings) -> Jobs:
     Raises:
         ConfigurationError: a module cannot be imported, or two functions have the same name.
     """
-    return Jobs(found for module in (BUILT_IN, *settings.jobs) for found in _jobs_of(module))
+    found = [one for module in (BUILT_IN, *settings.jobs) for one in _jobs_of(module)]
+    logs.restore()  # which a module may have configured
+    return Jobs(found)
 
 
 def _jobs_of(module: str) -> list[Job]:
