@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from itertools import pairwise
 from multiprocessing.synchronize import Lock
 from pathlib import Path
@@ -119,6 +121,31 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
         Job.from_function(job("unnamed")(unnamed))
     with pytest.raises(ConfigurationError, match=r"job unreadable: .* from JSON: [^.\n]* <class '\S*Lock'>$"):
         Job.from_function(job("unreadable")(unreadable))
+
+
+def by_name(*, step: int) -> None: ...
+
+
+@pytest.mark.parametrize("function", [lambda: None, by_name, lambda **more: more])
+def test_a_function_that_takes_no_step_is_refused_when_loaded(function: Callable[..., object]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r": the first must take the number of the step, by its place$"
+    ):
+        Job.from_function(job("stepless")(function))
+
+
+def test_a_second_name_for_a_function_is_refused_and_no_job_is_lost() -> None:
+    def shrink(step: int) -> None: ...
+
+    def reduce(step: int) -> None: ...
+
+    job("shrink")(shrink)
+
+    with pytest.raises(ConfigurationError, match=r"^job reduce: its function is the job shrink already; "):
+        job("reduce")(shrink)
+    assert Job.from_function(job("shrink")(shrink)).name == "shrink"
+    assert Job.from_function(job("reduce")(wraps(shrink)(reduce))).name == "reduce"
+    assert Job.from_function(shrink).name == "shrink"
 
 
 DURATION, NUMBER = "a timedelta, such as", "an integer$"
@@ -264,8 +291,10 @@ def test_a_module_that_breaks_says_how_and_where(
 
 
 def test_two_functions_of_one_name_are_refused_one_imported_twice_is_not() -> None:
+    def other(step: int) -> None: ...
+
     with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
-        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(anything))])
+        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(other))])
 
     assert (
         Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(resize))])

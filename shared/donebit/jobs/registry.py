@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MethodType
@@ -161,7 +161,7 @@ def cannot_be_read(name: str, why: object) -> ConfigurationError:
 
 
 def _read_signature(name: str, function: Callable[..., object]) -> Signature:
-    step, *others = inspect.signature(function, eval_str=True).parameters.values()
+    step, *others = _by_place(*inspect.signature(function, eval_str=True).parameters.values())
     takes_results = [one.name for one in others if _is_results(one)]
     if len(takes_results) > 1:
         raise TypeError(f"{' and '.join(takes_results)} both take in results")
@@ -182,6 +182,12 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
     params = create_model(name, __base__=_base(keywords), **fields)
     made = None if item is None else ItemType.of(name, item.annotation)
     return Signature(step_name, made, "".join(takes_results), params)
+
+
+def _by_place(*found: inspect.Parameter) -> Sequence[inspect.Parameter]:
+    if not found or found[0].kind not in (*POSITIONAL, inspect.Parameter.VAR_POSITIONAL):
+        raise TypeError("the first must take the number of the step, by its place")
+    return found
 
 
 def _is_results(one: inspect.Parameter) -> bool:
