@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import logging.config
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
@@ -46,14 +47,24 @@ def test_a_line_shows_the_stack_that_it_was_asked_to() -> None:
     assert PlainFormatter().format(asked) == r"here\nStack (most recent call last): at fetch"
 
 
+def enable_loggers() -> None:
+    """Enable every logger that there is."""
+    for logger in logging.getLogger().manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     """The root logger, as it was again afterwards."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, kept = root.handlers[:], root.level, logs.handlers[:]
     yield root
-    root.handlers[:] = handlers
+    root.handlers[:], logs.handlers[:] = handlers, kept
     root.setLevel(level)
+    for name in logs.OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    enable_loggers()
 
 
 def test_a_line_for_people_is_the_message_alone() -> None:
@@ -200,3 +211,34 @@ def test_lines_below_the_level_are_not_written(
         logging.getLogger("donebit").log(logging.getLevelNamesMapping()[name.upper()], name)
 
     assert capsys.readouterr().out.split() == seen.split()
+
+
+# What code of others does to the logging of its process; the first is what `alembic` and many others do.
+CONFIGURED: dict[str, Callable[[], object]] = {
+    "every logger is disabled": lambda: logging.config.dictConfig({"version": 1}),
+    "the root has no handler": lambda: logging.config.dictConfig({"version": 1, "root": {"handlers": []}}),
+    "the root has another level": lambda: logging.getLogger().setLevel(logging.CRITICAL),
+    "the root begins anew": lambda: logging.basicConfig(force=True, handlers=[logging.NullHandler()]),
+    "nothing is logged": lambda: logging.disable(logging.CRITICAL),
+}
+
+
+@pytest.mark.parametrize("configure", CONFIGURED.values(), ids=CONFIGURED)
+def test_what_a_step_does_to_the_logging_silences_no_line_after_it(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str], configure: Callable[[], object]
+) -> None:
+    logs.set_up(Settings())
+    second = list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: second.append(record.getMessage())  # type: ignore[method-assign]  # a handler of one line
+    logs.add_handler(handler)
+    mine, log = logging.NullHandler(), logging.getLogger("done_app.worker.steps")
+
+    with logs.step_context([0]):
+        configure()
+        root.addHandler(mine)
+    log.info("step 0 is done")
+
+    assert capsys.readouterr().out == "step 0 is done\n"
+    assert second == ["step 0 is done"]
+    assert mine in root.handlers

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from done_app.worker import leases as worker_leases
 from done_app.worker import permits, worker_app
 from done_app.worker.steps import fitness
+from done_app.worker.steps.folder import folder_kept
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome
 from done_app.worker.steps.progress_lines import LineClock, lines_of
@@ -147,7 +148,7 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
     )
     if held.died and queue.is_single(held.ranges):  # so this step was running when the process died
         reporter.attempt(held.ranges[0][0], made_already=True)
-    with worker_leases.at_step() as position:
+    with worker_leases.at_step() as position, folder_kept():
         runner = Runner(
             task,
             job,

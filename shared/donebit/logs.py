@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -19,6 +19,9 @@ current_task: ContextVar[str] = ContextVar("about_task", default="")
 _at_step: ContextVar[Sequence[Sequence[int]]] = ContextVar("about_step", default=())
 MAX_TRACEBACK_LENGTH = 20_000  # some hundred frames, and what the exception says
 QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
+OWN_LOGGERS = ("donebit", "done_app", "trigger_app", "distinct_app")
+_kept_loggers = [logging.getLogger(name) for name in (*OWN_LOGGERS, *QUIET_LOGGERS)]
+handlers: list[logging.Handler] = []  # of Donebit
 
 
 @contextmanager
@@ -35,6 +38,8 @@ def task_context(task_id: str) -> Iterator[None]:
 def step_context(at: Sequence[int]) -> Iterator[None]:
     """Mark everything that is logged inside the block as being about a step of the task.
 
+    Whatever the step does to the logging, the lines after it are written.
+
     Args:
         at: its first item is the step, and may be changed inside the block; empty for none.
     """
@@ -45,6 +50,7 @@ def step_context(at: Sequence[int]) -> Iterator[None]:
     finally:
         _at_step.reset(token)
         about.clear()  # for a thread that runs in a copy of this context, and longer
+        restore()
 
 
 def current_step() -> int | None:
@@ -139,8 +145,38 @@ def set_up(settings: Settings) -> None:
         JsonFormatter() if settings.log_format == "json" else PlainFormatter(coloured=colours)
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers[:] = [handler]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    root.setLevel(level)
+    for logger in (root, *map(logging.getLogger, OWN_LOGGERS)):  # each, as a job may set the root's
+        logger.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    restore()
+
+
+def add_handler(handler: logging.Handler) -> None:
+    """Have a handler take each line too."""
+    handlers.append(handler)
+    logging.getLogger().addHandler(handler)
+
+
+def restore() -> None:
+    """Have Donebit's lines written as before, whatever the code of a job has done to the logging.
+
+    To configure it, as `alembic` does, disables every logger that is there, unless one says otherwise. What
+    the code has added stays.
+    """
+    root = logging.getLogger()
+    for handler in handlers:
+        if handler not in root.handlers:
+            root.addHandler(handler)
+    if root.manager.disable:
+        logging.disable(logging.NOTSET)
+    if any(logger.disabled for logger in _kept_loggers):
+        _enable_loggers(root.manager.loggerDict)
+
+
+def _enable_loggers(loggers: Mapping[str, object]) -> None:
+    for name, logger in list(loggers.items()):
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] in OWN_LOGGERS + QUIET_LOGGERS:
+            logger.disabled = False

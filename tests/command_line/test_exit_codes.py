@@ -230,7 +230,7 @@ def test_arguments_that_are_not_utf8_are_refused(alone: Donebit, wrong: tuple[st
     assert ended.err == "error: an argument is not UTF-8: it has the bytes ff\n"
 
 
-@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "some/items"])
 @pytest.mark.parametrize("command", ["show", "watch", "count", "cancel", "retention"])
 def test_a_name_that_is_another_path_is_refused(alone: Donebit, command: str, name: str) -> None:
     ended = alone(command, name)

@@ -46,6 +46,25 @@ def test_lines_are_texts_whatever_they_look_like(
     assert [item(services, name, step) for step in range(4)] == ["7", "", "[1", "last without an end"]
 
 
+@pytest.mark.parametrize(("option", "first"), [("--items", "a"), ("--lines", '"a"')])
+def test_a_byte_order_mark_is_no_part_of_the_first_item(
+    services: RealServices, donebit: Donebit, name: str, file: Path, option: str, first: str
+) -> None:
+    file.write_bytes(b'\xef\xbb\xbf"a"\r\n"\xef\xbb\xbf"\r\n')
+
+    started = donebit("trigger", "--job", "length", option, file, "--task-id", name, "--json")
+
+    assert started.json["count"] == 2
+    assert item(services, name, 0) == first
+    assert "\ufeff" in str(item(services, name, 1))
+
+
+def test_a_file_of_a_byte_order_mark_alone_has_no_items(donebit: Donebit, file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf")
+
+    assert donebit("trigger", "--job", "length", "--lines", file, "--json").json["count"] == 0
+
+
 def test_a_file_larger_than_a_request_is_sent_in_pieces(donebit: Donebit, name: str, file: Path) -> None:
     file.write_text("".join(f"{number:0100}\n" for number in range(30_000)))
 

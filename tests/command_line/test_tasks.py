@@ -72,6 +72,7 @@ def test_a_task_without_steps_is_done_to_the_command_too(donebit: Donebit, name:
     watched = donebit("trigger", 0, "--task-id", name, "--label", name, "--watch")
 
     assert (watched.code, f"task {name} is done: 0 of 0 steps" in watched.out) == (0, True)
+    assert "curl" not in watched.err  # there is no step to report
     assert "done   100%" in donebit("tasks", "--label", name).out
     assert "0 of 0 done (100%)" in donebit("show", name).out
 

@@ -90,6 +90,17 @@ def test_steps_that_use_up_the_descriptors_leave_no_process_useless(stack: Stack
     assert runs(tmp_path) == dict.fromkeys(range(16), 1)
 
 
+def test_a_step_that_changes_the_folder_leaves_others_where_they_were(stack: Stack, tmp_path: Path) -> None:
+    straying = stack.create(16, job="straying", params={"folder": str(tmp_path)}, batch=1)
+    stack.await_told(straying)
+
+    task_id = stack.create(16, job="at_home", batch=1)
+
+    stack.await_told(task_id)
+    answer = ask("GET", f"{stack.done}/tasks/{task_id}/results")
+    assert [one["result"] for one in answer.said["results"]] == [str(stack.folder("worker"))] * 16
+
+
 def test_a_step_that_never_ends_is_interrupted_and_gives_up(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "stuck": 3}
     task_id = stack.create(8, job="endless", params=params, batch=8)

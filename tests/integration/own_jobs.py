@@ -164,6 +164,21 @@ def talkative(step: int, *, word: str) -> None:
     logging.getLogger("own").warning("%s at step %d", word, step)
 
 
+@job("straying")
+def straying(step: int, *, folder: str) -> None:
+    """Leave the process in a folder that is gone, as that of `tempfile.TemporaryDirectory` is in the end."""
+    gone = Path(folder) / f"gone-{step}"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+
+
+@job("at_home", keep_results=True)
+def at_home(step: int) -> str:  # noqa: ARG001 - all are alike
+    """Return the folder that the process is in."""
+    return str(Path.cwd())
+
+
 @job("leaking")
 def leaking(step: int) -> None:  # noqa: ARG001 - all are alike
     """Leave no file descriptor, as what is never closed does in the end."""

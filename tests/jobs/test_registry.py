@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from itertools import pairwise
 from multiprocessing.synchronize import Lock
 from pathlib import Path
@@ -17,6 +20,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
 from donebit.jobs.registry import Job, Jobs, load_jobs
+from tests.test_logs import enable_loggers
 
 
 def resize(step: int, *, folder: str, width: int = 100) -> None:
@@ -119,6 +123,31 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
         Job.from_function(job("unreadable")(unreadable))
 
 
+def by_name(*, step: int) -> None: ...
+
+
+@pytest.mark.parametrize("function", [lambda: None, by_name, lambda **more: more])
+def test_a_function_that_takes_no_step_is_refused_when_loaded(function: Callable[..., object]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r": the first must take the number of the step, by its place$"
+    ):
+        Job.from_function(job("stepless")(function))
+
+
+def test_a_second_name_for_a_function_is_refused_and_no_job_is_lost() -> None:
+    def shrink(step: int) -> None: ...
+
+    def reduce(step: int) -> None: ...
+
+    job("shrink")(shrink)
+
+    with pytest.raises(ConfigurationError, match=r"^job reduce: its function is the job shrink already; "):
+        job("reduce")(shrink)
+    assert Job.from_function(job("shrink")(shrink)).name == "shrink"
+    assert Job.from_function(job("reduce")(wraps(shrink)(reduce))).name == "reduce"
+    assert Job.from_function(shrink).name == "shrink"
+
+
 DURATION, NUMBER = "a timedelta, such as", "an integer$"
 
 
@@ -218,6 +247,22 @@ shrink = Photos().shrink
     assert found.find("shrink").function(7) == 7
 
 
+def test_a_module_of_jobs_that_configures_logging_silences_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import logging.config\nlogging.config.dictConfig({'version': 1})\n"
+    (tmp_path / "our_logging.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = logging.getLogger("done_app.worker.signals")
+
+    try:
+        load_jobs(Settings(jobs=("our_logging",)))
+
+        assert own.isEnabledFor(logging.ERROR)
+    finally:
+        enable_loggers()
+
+
 def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: module 'no_such_module' cannot be imported: "):
         load_jobs(Settings(jobs=("no_such_module",)))
@@ -246,8 +291,10 @@ def test_a_module_that_breaks_says_how_and_where(
 
 
 def test_two_functions_of_one_name_are_refused_one_imported_twice_is_not() -> None:
+    def other(step: int) -> None: ...
+
     with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
-        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(anything))])
+        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(other))])
 
     assert (
         Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(resize))])

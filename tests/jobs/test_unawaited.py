@@ -8,8 +8,9 @@ import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache, partial, wraps
-from itertools import starmap
+from itertools import starmap, takewhile
 from multiprocessing import Process
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -27,6 +28,7 @@ from donebit.jobs.unawaited import NothingRan, refuse_unawaited
 
 AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
 LOOP = "whose work nothing does: use a for loop in the step"
+ENTER = "whose work nothing does: use a with statement in the step"
 WAIT = "whose work may not be done: wait for it in the step"
 
 
@@ -134,6 +136,10 @@ class Awaitable:
         (lambda: walk(1), f"a generator, {LOOP}"),
         (lambda: map(print, [1]), f"a map, {LOOP}"),
         (lambda: starmap(print, [(1,)]), f"a starmap, {LOOP}"),
+        (lambda: zip(map(print, [1]), [2], strict=False), f"a zip, {LOOP}"),
+        (lambda: takewhile(print, [1]), f"a takewhile, {LOOP}"),
+        (lambda: contextmanager(walk)(1), f"a _GeneratorContextManager, {ENTER}"),
+        (lambda: asynccontextmanager(stream)(1), f"a _AsyncGeneratorContextManager, {ENTER}"),
         (Future, f"a Future, {WAIT}"),
         (lambda: [ended(), Future()], f"a Future, {WAIT}"),
         (Thread, f"a Thread, {WAIT}"),
@@ -147,6 +153,10 @@ class Awaitable:
         "generator",
         "map",
         "starmap",
+        "zip",
+        "takewhile",
+        "context",
+        "async context",
         "future",
         "futures",
         "thread",

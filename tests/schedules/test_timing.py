@@ -15,7 +15,15 @@ from donebit.schedules.timing import Timing, checked
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ZONES = [BERLIN, NEW_YORK, "UTC", "Australia/Lord_Howe", "America/Santiago", "America/Havana"]
+ZONES = [
+    BERLIN,
+    NEW_YORK,
+    "UTC",
+    "Australia/Lord_Howe",
+    "Pacific/Chatham",
+    "America/Santiago",
+    "America/Havana",
+]
 
 
 def on_day(cron: str, zone: str, day: str) -> list[str]:
@@ -61,6 +69,48 @@ def test_every_five_minutes_fires_in_both_repeated_hours(zone: str, day: str, ho
 
     assert len(found) == hours * 12
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),  # of a change of the clock
+    [
+        ("Australia/Lord_Howe", "2026-04-04T15:00"),  # by half an hour
+        ("Australia/Lord_Howe", "2026-10-03T15:30"),
+        ("Pacific/Chatham", "2026-04-04T14:00"),  # at 03:45
+        ("Pacific/Chatham", "2026-09-26T14:00"),
+        ("Antarctica/Troll", "2026-03-29T01:00"),  # by two hours
+        ("Antarctica/Troll", "2026-10-25T01:00"),
+        ("Africa/Cairo", "2026-10-29T21:00"),  # at midnight
+        ("America/Santiago", "2026-09-06T04:00"),
+        (BERLIN, "2026-10-25T01:00"),
+    ],
+)
+@pytest.mark.parametrize("minutes", ["*", "*/7", "30"])
+@pytest.mark.parametrize("hours", ["*", "*/2", "0", "2", "1-3"])
+def test_what_begins_with_a_star_fires_whenever_the_clock_shows_it(
+    zone: str, moment: str, minutes: str, hours: str
+) -> None:
+    cron = f"{minutes} {hours} * * *" if "*" in minutes + hours else f"*/1 {hours} * * *"
+    change = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    begin, end = change - timedelta(hours=25), change + timedelta(hours=25)
+    moments = (begin + timedelta(minutes=past) for past in range(1, 50 * 60 + 1))
+
+    expected = [one for one in moments if fires_as_shown(cron, one.astimezone(ZoneInfo(zone)))]
+
+    assert list(Timing(cron, zone).between(begin, end)) == expected
+
+
+def fires_as_shown(cron: str, shown: datetime) -> bool:
+    """Whether the minutes and hours of an expression have what a clock shows."""
+    minutes, hours = cron.split()[:2]
+    return fits(minutes, shown.minute) and fits(hours, shown.hour)
+
+
+def fits(field: str, shown: int) -> bool:
+    if field.startswith("*"):
+        return shown % int(field.partition("/")[2] or 1) == 0
+    first, _, last = field.partition("-")
+    return int(first) <= shown <= int(last or first)
 
 
 def test_a_fixed_time_fires_no_more_in_the_repeated_hour() -> None:

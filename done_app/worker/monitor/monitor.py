@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -12,7 +11,7 @@ from dataclasses import replace
 from done_app.worker.monitor.collector import Collector
 from done_app.worker.monitor.emitter import Emitter, LineHandler
 from done_app.worker.monitor.pipe import Pipe
-from donebit import clock
+from donebit import clock, logs
 from donebit.store import Store
 from donebit.workers.presence import Worker
 
@@ -48,7 +47,7 @@ class Monitor:
     def add_handler(self) -> None:
         """Send log lines through the pipe too, if this is a worker."""
         if self.emitter.pipe is not None and self._worker is not None:
-            logging.getLogger().addHandler(LineHandler(self.emitter.pipe, self._worker.name))
+            logs.add_handler(LineHandler(self.emitter.pipe, self._worker.name))
 
     def start_collecting(self, store: Store, processes: int, jobs: Sequence[str]) -> None:
         """Start the collector's thread; after the fork, as no thread may run during it.

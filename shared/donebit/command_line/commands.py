@@ -13,7 +13,7 @@ from donebit.command_line.activity import count, visit
 from donebit.command_line.audit import audit
 from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, close, delete, extend, pause, resume, retry
-from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
+from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit, OutputLost
 from donebit.command_line.expectations import expectations
 from donebit.command_line.history import history
 from donebit.command_line.jobs import jobs
@@ -103,9 +103,11 @@ def run() -> int:
     except click.UsageError as error:
         error.show()
         return Exit.USAGE
-    except BrokenPipe as error:
+    except (BrokenPipe, OutputLost) as error:
         # Python flushes again as it exits, and would print an error: let it write to nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.detail:
+            Terminal().print_error(error.detail)
         return error.exit
     except CommandError as error:
         Terminal().print_error(error.detail)

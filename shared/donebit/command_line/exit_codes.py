@@ -14,6 +14,7 @@ class Exit(IntEnum):
     REFUSED = 3
     UNAVAILABLE = 4
     SKIPPED = 5
+    UNWRITTEN = 6
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -26,6 +27,7 @@ MEANINGS = {
     Exit.REFUSED: "refused by a service (4xx) or the store: not found, invalid, already finished, no token",
     Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
     Exit.SKIPPED: "the file was loaded, except invalid lines that --skip-bad skipped",
+    Exit.UNWRITTEN: "the output could not be written, as on a full disk; what was asked for may be done",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.BROKEN_PIPE: "the output was closed by its reader, such as `head`",
 }
@@ -71,6 +73,12 @@ class BrokenPipe(CommandError):
     """The reader of the output is gone; the command ends without a message."""
 
     exit = Exit.BROKEN_PIPE
+
+
+class OutputLost(CommandError):
+    """The output cannot be written, as on a full disk."""
+
+    exit = Exit.UNWRITTEN
 
 
 class ServiceUnavailable(CommandError):

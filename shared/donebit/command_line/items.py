@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -60,8 +61,16 @@ class _Counted:
             yield item
 
 
+def _without_mark(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, without the byte order mark that some programs begin one with."""
+    for first in file:
+        if line := first.removeprefix(codecs.BOM_UTF8):
+            yield line
+        yield from file
+
+
 def _texts(file: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(_without_mark(file), 1):
         try:
             yield line.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError as error:

@@ -186,9 +186,9 @@ def segment(text: str) -> str:
     """Quote a text as one segment of a path.
 
     Raises:
-        UsageError: It is not UTF-8, or one of "", "." and "..", which would name another path.
+        UsageError: It is not UTF-8, or one of "", "." and "..", or has a /, which would name another path.
     """
-    if text in {"", ".", ".."}:
+    if text in {"", ".", ".."} or "/" in text:
         raise UsageError(f"{text!r} is not a name: 1 to 100 of A-Z a-z 0-9 . _ -, but not . or ..")
     return _quoted(text)
 

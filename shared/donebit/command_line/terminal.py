@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich import box
@@ -13,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from donebit.command_line.exit_codes import BrokenPipe
+from donebit.command_line.exit_codes import BrokenPipe, OutputLost
 from donebit.utf8 import one_line
 
 WIDTH_OF_PIPES = 200  # wide enough that no line is broken
@@ -31,12 +34,13 @@ class Terminal:
     @property
     def can_ask(self) -> bool:
         """Whether stdin and stderr are a terminal, so that a question can be asked."""
-        return sys.stdin.isatty() and sys.stderr.isatty()
+        return all(one is not None and one.isatty() for one in (sys.stdin, sys.stderr))
 
     def say(self, text: RenderableType) -> None:
         """Print a part of the answer, and a newline."""
         text = one_line(text, "\n") if isinstance(text, str) else text
-        self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
+        with _told_if_lost():
+            self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
 
     def lines(self, texts: Iterable[str]) -> None:
         """Print many lines of the answer, as they are whatever the width."""
@@ -73,11 +77,13 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Print a note to stderr, on one line."""
-        self.err.print(Text(one_line(text), style="dim"), soft_wrap=True)
+        with suppress(OSError):  # there is nowhere else to say it
+            self.err.print(Text(one_line(text), style="dim"), soft_wrap=True)
 
     def print_error(self, text: str) -> None:
         """Print an error; the newlines in it are the command's own."""
-        self.err.print(Text.assemble(("error: ", "bold red"), one_line(text, "\n")), soft_wrap=True)
+        with suppress(OSError):  # as for a note
+            self.err.print(Text.assemble(("error: ", "bold red"), one_line(text, "\n")), soft_wrap=True)
 
     def as_json(self, answer: Any) -> None:
         """Print JSON on one line; characters that stdout cannot encode, or a terminal obeys, are escaped."""
@@ -85,11 +91,9 @@ class Terminal:
         self._write(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
     def _write(self, text: str) -> None:
-        try:
+        with _told_if_lost():
             self.out.file.write(text)
             self.out.file.flush()
-        except BrokenPipeError:
-            raise BrokenPipe("") from None
 
     @property
     def has_shades(self) -> bool:
@@ -110,7 +114,20 @@ class Output(Console):
         raise BrokenPipe("")
 
 
-def _console(file: TextIO) -> Console:
+@contextmanager
+def _told_if_lost() -> Iterator[None]:
+    """Raise what ends the command where the output cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise BrokenPipe("") from None
+    except OSError as error:
+        raise OutputLost(f"the output cannot be written: {error.strerror}") from None
+
+
+def _console(file: TextIO | None) -> Console:
+    if file is None:  # the shell closed it: `donebit ... 2>&-`
+        file = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the command runs
     file.reconfigure(errors="replace")  # type: ignore[attr-defined] # a character that cannot be encoded must not end a command
     console = Output(file=file)
     return console if console.is_terminal else Output(file=file, width=WIDTH_OF_PIPES)

@@ -220,7 +220,7 @@ def print_started(session: Session, started: dict[str, Any]) -> None:
     session.terminal.say(f"task {started['task_id']}: {count_of(started['count'], 'step')} {by}{again}")
     if started["queued"] is False:
         session.terminal.note("the message broker is unavailable: the steps are sent when it is back")
-    if not started["job"]:
+    if not started["job"] and started["state"] == "running":
         where = f"{session.done.address}/tasks/{started['task_id']}/steps/0"
         session.terminal.note(f"for example: curl -X PUT {where}")
 

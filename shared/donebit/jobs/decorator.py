@@ -70,11 +70,24 @@ def job(
 
 def _mark(function: StepFunction, options: JobOptions) -> StepFunction:
     refuse_asynchronous(options.name, function)
+    _refuse_second_name(options.name, function)
     try:
         setattr(function, MARK, options)
     except (AttributeError, TypeError) as error:  # a method of an object, or something built in
         raise ConfigurationError(f"job {options.name}: {function!r:.100} cannot be a job: {error}") from None
     return function
+
+
+def _refuse_second_name(name: str, function: Callable[..., object]) -> None:
+    """Refuse a function that is another job, which would be lost without a word."""
+    own = getattr(function, "__dict__", {})
+    before = own.get(MARK)
+    copied = own.get("__wrapped__")  # whose attributes `functools.wraps` copies
+    if before is None or before.name == name or getattr(copied, MARK, None) is before:
+        return
+    raise ConfigurationError(
+        f"job {name}: its function is the job {before.name} already; each job needs a function of its own"
+    )
 
 
 def _checked(options: JobOptions) -> JobOptions:

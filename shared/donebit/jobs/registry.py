@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MethodType
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from donebit import wording
+from donebit import logs, wording
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, DonebitError, InvalidInput
 from donebit.exceptions import describe
@@ -161,7 +161,7 @@ def cannot_be_read(name: str, why: object) -> ConfigurationError:
 
 
 def _read_signature(name: str, function: Callable[..., object]) -> Signature:
-    step, *others = inspect.signature(function, eval_str=True).parameters.values()
+    step, *others = _by_place(*inspect.signature(function, eval_str=True).parameters.values())
     takes_results = [one.name for one in others if _is_results(one)]
     if len(takes_results) > 1:
         raise TypeError(f"{' and '.join(takes_results)} both take in results")
@@ -182,6 +182,12 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
     params = create_model(name, __base__=_base(keywords), **fields)
     made = None if item is None else ItemType.of(name, item.annotation)
     return Signature(step_name, made, "".join(takes_results), params)
+
+
+def _by_place(*found: inspect.Parameter) -> Sequence[inspect.Parameter]:
+    if not found or found[0].kind not in (*POSITIONAL, inspect.Parameter.VAR_POSITIONAL):
+        raise TypeError("the first must take the number of the step, by its place")
+    return found
 
 
 def _is_results(one: inspect.Parameter) -> bool:
@@ -237,7 +243,9 @@ def load_jobs(settings: Settings) -> Jobs:
     Raises:
         ConfigurationError: a module cannot be imported, or two functions have the same name.
     """
-    return Jobs(found for module in (BUILT_IN, *settings.jobs) for found in _jobs_of(module))
+    found = [one for module in (BUILT_IN, *settings.jobs) for one in _jobs_of(module)]
+    logs.restore()  # which a module may have configured
+    return Jobs(found)
 
 
 def _jobs_of(module: str) -> list[Job]:

@@ -6,11 +6,22 @@ The standard library alone, as for `decorator.py`, which uses it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import starmap
+from itertools import (
+    accumulate,
+    chain,
+    compress,
+    dropwhile,
+    filterfalse,
+    groupby,
+    islice,
+    starmap,
+    takewhile,
+    zip_longest,
+)
 from multiprocessing.pool import AsyncResult, IMapIterator
 from multiprocessing.process import BaseProcess
 from subprocess import Popen
@@ -21,14 +32,25 @@ from donebit.errors import ConfigurationError
 
 AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
 LOOP = "whose work nothing does: use a for loop in the step"
+ENTER = "whose work nothing does: use a with statement in the step"
 WAIT = "whose work may not be done: wait for it in the step"
 KINDS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
     ("an async generator function", inspect.isasyncgenfunction, AWAIT),
     ("a coroutine function", inspect.iscoroutinefunction, AWAIT),
     ("a generator function", inspect.isgeneratorfunction, LOOP),
 )
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
 # What these hold runs when they are iterated, and a worker does not.
-LAZY = (GeneratorType, map, filter, starmap, IMapIterator)
+CALLING = (map, filter, starmap, accumulate, dropwhile, filterfalse, groupby, takewhile)
+PASSING_ON = (chain, compress, enumerate, islice, zip, zip_longest)
+LAZY = (GeneratorType, *CALLING, *PASSING_ON, IMapIterator)
+CONTEXT = type(_nothing()).__mro__[1]  # what contextlib makes of a generator, also of an async one
 # What these stand for may still run.
 RUNNING = (Future, AsyncResult, Popen, Thread, BaseProcess)
 # Most steps return nothing; of what others do return, these need no closer look.
@@ -81,9 +103,9 @@ def refuse_unawaited(name: str, returned: object) -> None:
             not warn that they were never awaited.
 
     Raises:
-        NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, or a future, a
-            pool's result, a thread or a process that has not ended. The text is one sentence that names the
-            job.
+        NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, the context of
+            one, or a future, a pool's result, a thread or a process that has not ended. The text is one
+            sentence that names the job.
     """
     if type(returned) in PLAIN:
         return
@@ -99,8 +121,14 @@ def refuse_unawaited(name: str, returned: object) -> None:
         if isinstance(one, CoroutineType | GeneratorType):
             one.close()
     article = "an" if kind[0].lower() in "aeiou" else "a"
-    remedy = WAIT if runs else LOOP if isinstance(first, LAZY) else AWAIT
-    raise NothingRan(f"job {name} returned {article} {kind}, {remedy}")
+    raise NothingRan(f"job {name} returned {article} {kind}, {_remedy(first)}")
+
+
+def _remedy(returned: object) -> str:
+    for kinds, remedy in ((RUNNING, WAIT), (CONTEXT, ENTER), (LAZY, LOOP)):
+        if isinstance(returned, kinds):
+            return remedy
+    return AWAIT
 
 
 def _runs(returned: object) -> bool:
@@ -118,4 +146,4 @@ def _runs(returned: object) -> bool:
 
 def _is_lazy(returned: object) -> bool:
     kind = type(returned)
-    return hasattr(kind, "__await__") or hasattr(kind, "__anext__") or isinstance(returned, LAZY)
+    return hasattr(kind, "__await__") or hasattr(kind, "__anext__") or isinstance(returned, (*LAZY, CONTEXT))

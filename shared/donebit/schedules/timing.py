@@ -24,6 +24,7 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+LONGEST_REPEATED = timedelta(hours=3)  # that a clock shows twice; it has been two at most
 # How far to look back for the last firing: most expressions have one in the first of these.
 LOOK_BACK = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 8 * 366))
 
@@ -46,6 +47,30 @@ class Timing:
 
     def all_after(self, moment: datetime) -> Iterator[datetime]:
         """Every firing later than a moment, in UTC, in their order."""
+        by_elapsed_time = any(field.startswith("*") for field in expanded(self.cron).split()[:2])
+        return self._by_elapsed_time(moment) if by_elapsed_time else self._at_fixed_times(moment)
+
+    def _by_elapsed_time(self, moment: datetime) -> Iterator[datetime]:
+        """Whenever the clock shows what is due, twice if it shows that twice."""
+        zone = zone_of(self.zone)
+        start = moment.astimezone(zone)
+        if start.utcoffset() != start.replace(fold=1 - start.fold).utcoffset():
+            start -= LONGEST_REPEATED  # by the clock: what it showed before comes again
+        second_times = list[datetime]()
+        for shown in CronSim(expanded(self.cron), start.replace(tzinfo=None, fold=0)):
+            first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+            if first > second:  # the clock skips it
+                continue
+            if first == second:
+                yield from (one for one in second_times if one > moment)
+                second_times.clear()
+            else:
+                second_times.append(second)
+            if first > moment:
+                yield first
+        yield from (one for one in second_times if one > moment)
+
+    def _at_fixed_times(self, moment: datetime) -> Iterator[datetime]:
         found = moment
         for local in CronSim(expanded(self.cron), moment.astimezone(zone_of(self.zone))):
             firing = local.astimezone(UTC)
