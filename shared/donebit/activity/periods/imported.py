@@ -41,8 +41,19 @@ class ImportedPeriods:
             period
             for period, around in _parsed(self.calendar, frozenset(self.names))
             if begins(period) >= start and (end is None or bounds(period)[1] <= end)
-            if covered.isdisjoint(around) and self.expiry.keeps(period, self.now)
+            if covered.isdisjoint(around) and self._keeps(period)
         ]
+
+    def dropped(self, start: datetime, stop: datetime) -> set[tuple[str, ...]]:
+        """Imported periods in [start, stop) that have expired, each as the kept longer ones around it."""
+        return {
+            tuple(one.name for one in longer_around(self.calendar, period) if self._keeps(one))
+            for period, _ in _parsed(self.calendar, frozenset(self.names))
+            if start <= begins(period) and bounds(period)[1] <= stop and not self._keeps(period)
+        }
+
+    def _keeps(self, period: Period) -> bool:
+        return self.expiry.keeps(period, self.now)
 
 
 @lru_cache(maxsize=64)
