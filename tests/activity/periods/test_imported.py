@@ -201,15 +201,26 @@ def test_a_forgotten_event_has_no_imports_either(store: Store, client: Redis) ->
     assert client.exists(keys.event_meta("e")) == 0
 
 
-def test_imports_that_expired_are_no_longer_listed(store: Store, client: Redis) -> None:
-    site, now = site_on(store), real_now()
-    last, this = (UTC_CALENDAR.period_at(Granularity.WEEK, now - days * DAY) for days in (30, 0))
+@pytest.mark.parametrize(
+    ("zone", "granularity", "stays"),
+    [
+        ("UTC", Granularity.WEEK, True),
+        ("UTC", Granularity.MONTH, True),
+        ("Asia/Kolkata", Granularity.DAY, False),
+    ],
+)
+def test_of_imports_that_expired_weeks_and_months_stay_listed(
+    store: Store, client: Redis, zone: str, granularity: Granularity, stays: bool
+) -> None:
+    """Users of all time may have been there who are in no day: days that are taken back ask."""
+    site, now = site_on(store, zone=zone), real_now()
+    last, this = (site.calendar.period_at(granularity, now - days * DAY) for days in (60, 0))
     import_.add_users(site, "e", last, [7], now)
     client.zrem(keys.periods("e"), last.name)  # as happens when a period begins after its expiry
 
     import_.add_users(site, "e", this, [7], now)
 
-    assert events.get(site, "e").imported == {this.name}
+    assert events.get(site, "e").imported == {this.name, *([last.name] if stays else [])}
 
 
 @pytest.mark.parametrize("granularity", ENDING)
