@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from donebit.activity.events import ingest
 from donebit.activity.events.deletion import forget
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import DAY, HOUR, Calendar, Granularity, Period, bounds
+from donebit.activity.periods.expiry import DEFAULT
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
@@ -157,6 +159,21 @@ def test_a_window_of_days_has_the_imported_weeks_in_it(
 def window(site: Site, last: Period, width: int) -> tuple[datetime, datetime]:
     first = site.calendar.day_of(bounds(last)[0]) - (width - 1) * DAY
     return site.calendar.midnight(first), bounds(last)[1]
+
+
+def test_a_window_of_days_has_an_imported_week_that_its_month_tells_of(store: Store, client: Redis) -> None:
+    keep(client, "e", replace(DEFAULT, week=timedelta(days=60)))
+    site, at = site_on(store), datetime(2028, 11, 8, tzinfo=UTC)
+    import_.add_users(site, "e", UTC_CALENDAR.period_at(Granularity.WEEK, at), [7], at)
+    event, (start, stop) = events.get(site, "e"), bounds(UTC_CALENDAR.period_at(Granularity.MONTH, at))
+
+    (last,) = series.columns(
+        site, event, Granularity.DAY, start=stop - DAY, stop=stop, rolling=(stop - start) // DAY, now=NOW
+    )
+    question = retention.question(site, "e", None, Cohort.RECURRING, NOW)
+
+    assert last.rolling == 1
+    assert stickiness.active_users(site, question, [last.period])[0].monthly == 1
 
 
 def test_the_sixth_week_of_2026_is_in_six_weeks_around_it(store: Store) -> None:

@@ -61,7 +61,7 @@ class RetainedPeriods:
             covers: what is `covering` each of the moments.
         """
         since = max(self.known_from(), self._earliest())  # no visit of which anything tells was earlier
-        if self._whole_from(covers[0], stops[0]) <= since and not self.imported:
+        if self._whole_from(covers[0], stops[0]) <= since:
             return [[] for _ in stops]
         above = zip(covers, stops, strict=True)
         later = zip(covers[1:], above, strict=False)
@@ -71,12 +71,8 @@ class RetainedPeriods:
         """Periods of a cover that tell of a time before a moment, of which the cover of that does not."""
         known = {one.name for one in above}
         new = [one for one in cover if one.name not in known and one.name in self.names]
-        if not new:
-            return []
         whole_from = self._whole_from(above, moment)
-        imports = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
-        telling = {name for names in imports.dropped(EARLIEST, moment) for name in names}
-        return [one for one in new if begins(one) < whole_from or one.name in telling]
+        return [one for one in new if begins(one) < whole_from]
 
     def _whole_from(self, cover: Sequence[Period], stop: datetime) -> datetime:
         """The moment from which a cover has every time up to its end."""
