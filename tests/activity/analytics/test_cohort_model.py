@@ -60,7 +60,7 @@ def check_retention(site: Site, model: Model, granularity: Granularity, returnin
 
 
 def check_all_that_is_kept(site: Site, model: Model, granularity: Granularity, _: str) -> None:
-    """Rows back to the oldest kept period: before it are days that only a longer period tells of, later."""
+    """Rows back to the oldest kept period: before it are days whose users only a longer period has, later."""
     periods = successive(model, granularity, 150)
     made = retention.matrix(site, asked(site, model, Cohort.FIRST, EVENTS[0]), periods, 1)
     for row, period in zip(made.rows, periods, strict=True):

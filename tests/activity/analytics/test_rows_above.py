@@ -42,7 +42,7 @@ def sizes(store: Store, granularity: Granularity, rows: int) -> list[tuple[int, 
         (DEFAULT, Granularity.DAY, 404, 395, 401),
     ],
 )
-def test_a_user_whom_a_longer_period_tells_of_is_in_no_later_row(
+def test_a_user_whom_a_longer_period_has_is_new_in_no_later_row(
     store: Store, client: Redis, kept: ExpiryPolicy, granularity: Granularity, ago: int, again: int, rows: int
 ) -> None:
     keep(client, "e", kept)
@@ -53,7 +53,7 @@ def test_a_user_whom_a_longer_period_tells_of_is_in_no_later_row(
     assert set(sizes(store, granularity, rows)) == {(0, 0)}
 
 
-def test_a_user_of_an_imported_week_that_is_gone_is_told_of_by_its_month(store: Store, client: Redis) -> None:
+def test_a_user_of_an_imported_week_that_is_gone_is_in_its_month(store: Store, client: Redis) -> None:
     keep(client, "e", replace(DEFAULT, week=timedelta(days=60)))
     site, at = site_on(store), NOW - 70 * DAY
     import_.add_users(site, "e", UTC_CALENDAR.period_at(Granularity.WEEK, at), [7], at)

@@ -161,7 +161,7 @@ def window(site: Site, last: Period, width: int) -> tuple[datetime, datetime]:
     return site.calendar.midnight(first), bounds(last)[1]
 
 
-def test_a_window_of_days_has_an_imported_week_that_its_month_tells_of(store: Store, client: Redis) -> None:
+def test_a_window_of_days_has_an_imported_week_that_its_month_has(store: Store, client: Redis) -> None:
     keep(client, "e", replace(DEFAULT, week=timedelta(days=60)))
     site, at = site_on(store), datetime(2028, 11, 8, tzinfo=UTC)
     import_.add_users(site, "e", UTC_CALENDAR.period_at(Granularity.WEEK, at), [7], at)

@@ -204,7 +204,7 @@ class Before(NamedTuple):
     """The bitmaps of users seen before a row, and those of them whose users are in no row above.
 
     The latter are those of a month before rows of weeks, say: they were imported for it, or the weeks and
-    days are gone that told of them.
+    days that had them are gone.
     """
 
     users: tuple[Bitmap, ...] | None
@@ -223,7 +223,7 @@ def before_rows(asked: Question, rows: Sequence[Period]) -> list[Before]:
             _bitmaps_of(asked, kept.history_of(cover, stop)),
             _bitmaps_of(asked, [*kept.imported_besides(row.granularity, stop), *later]),
         )
-        for row, stop, cover, later in zip(rows, stops, covers, kept.told_later(covers, stops), strict=True)
+        for row, stop, cover, later in zip(rows, stops, covers, kept.known_later(covers, stops), strict=True)
     ]
 
 

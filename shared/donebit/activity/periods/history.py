@@ -51,16 +51,18 @@ class RetainedPeriods:
         known = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
         return known.within(EARLIEST, stop, cover)
 
-    def told_later(self, covers: Sequence[Sequence[Period]], stops: Sequence[datetime]) -> list[list[Period]]:
-        """For each of successive moments, periods that alone tell of a time before the moment above it.
+    def known_later(
+        self, covers: Sequence[Sequence[Period]], stops: Sequence[datetime]
+    ) -> list[list[Period]]:
+        """For each of successive moments, periods that alone have visits from before the moment above it.
 
         Of the first month of a matrix, say, only the days are kept in which its rows begin: once the month is
-        over, it tells who was there on the others.
+        over, it has those who were there on the others.
 
         Args:
             covers: what is `covering` each of the moments.
         """
-        since = max(self.known_from(), self._earliest())  # no visit of which anything tells was earlier
+        since = max(self.known_from(), self._earliest())  # no visit that is kept was earlier
         if self._whole_from(covers[0], stops[0]) <= since:
             return [[] for _ in stops]
         above = zip(covers, stops, strict=True)
@@ -68,7 +70,7 @@ class RetainedPeriods:
         return [[], *(self._only_in(cover, *before) for cover, before in later)]
 
     def _only_in(self, cover: Sequence[Period], above: Sequence[Period], moment: datetime) -> list[Period]:
-        """Periods of a cover that tell of a time before a moment, of which the cover of that does not."""
+        """Periods of a cover that have visits from before a moment, which its own cover does not have."""
         known = {one.name for one in above}
         new = [one for one in cover if one.name not in known and one.name in self.names]
         whole_from = self._whole_from(above, moment)

@@ -38,13 +38,13 @@ class ImportedPeriods:
         """
         end = None if stop >= self.now + 2 * AHEAD else stop  # nobody can have been there any later
         covered = {one.name for one in cover}
-        telling = (
+        having = (
             next((one for one in around if self._keeps(one)), None)
             for around, names in _parsed(self.calendar, frozenset(self.names))
             if covered.isdisjoint(names)
         )
         return sorted(
-            {one for one in telling if one and begins(one) >= start and (not end or bounds(one)[1] <= end)},
+            {one for one in having if one and begins(one) >= start and (not end or bounds(one)[1] <= end)},
             key=begins,
         )
 
