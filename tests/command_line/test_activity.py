@@ -62,6 +62,14 @@ def test_a_text_is_no_integer(donebit: Donebit, name: str) -> None:
     assert donebit("count", name, "--json").json["count"] == 0
 
 
+@pytest.mark.parametrize("period", [(), ("--period", "all")])
+def test_a_time_is_not_counted_as_all_time(donebit: Donebit, name: str, period: tuple[str, ...]) -> None:
+    refused = donebit("count", name, "--at", DAY, *period)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "--at needs a --period" in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -20,8 +20,8 @@ COLUMNS = Columns(("user",), "at", "event", "some", None)
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
 
 
-def csv_rows(content: bytes) -> CsvRows:
-    rows = CsvRows(Source(io.BytesIO(content)), COLUMNS, ",")
+def csv_rows(content: bytes, delimiter: str = ",") -> CsvRows:
+    rows = CsvRows(Source(io.BytesIO(content)), COLUMNS, delimiter)
     rows.lines.go_to(rows.first_offset, rows.first_number)
     return rows
 
@@ -115,6 +115,18 @@ def test_no_part_of_a_user_with_a_separator_is_taken_for_the_user() -> None:
 def test_a_file_with_another_separator_is_told_how_to_be_read(separator: str, option: str) -> None:
     with pytest.raises(UsageError, match=f"no column 'user', only .*: --delimiter {option} reads it"):
         csv_rows(f"user{separator}at\n7{separator}{AT}\n".encode())
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_a_first_line_for_excel_names_no_columns(separator: str) -> None:
+    content = f"sep={separator}\r\nuser{separator}at\r\n7{separator}{AT}\r\n".encode()
+
+    rows = csv_rows(content, separator)
+
+    assert (rows.first_number, taken(rows)) == (2, ([7], []))
+    if separator == ";":
+        with pytest.raises(UsageError, match="--delimiter ';' reads it"):
+            csv_rows(content)
 
 
 @pytest.mark.parametrize(("line", "said"), BAD_JSON)

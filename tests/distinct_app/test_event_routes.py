@@ -165,6 +165,32 @@ def test_a_bad_request_is_refused_and_says_why(
     assert body_of(distinct.get("/events"))["events"] == []
 
 
+@pytest.mark.parametrize("period", ["", "&period=all"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/events/a/count?"),
+        ("GET", "/events/a/users/7?"),
+        ("GET", "/events/a/users?user=x"),
+        ("GET", "/flags/f/missing?event=a"),
+        ("GET", "/events/a/bitmap?"),
+        ("POST", "/events/a/bitmap?format=raw"),
+    ],
+)
+def test_a_time_without_a_period_that_holds_it_is_refused(
+    store: Store, method: str, path: str, period: str
+) -> None:
+    """All time would be counted, or imported into, where a day was meant."""
+    distinct = Services(store).distinct
+
+    body = b"A" if method == "POST" else None
+    problem = problem_of(distinct.open(f"{path}&at=2026-11-20{period}", method=method, data=body), 422)
+
+    assert problem["errors"][0]["field"] == "at"
+    assert "at needs a period, such as period=day" in problem["detail"]
+    assert body_of(distinct.get("/events"))["events"] == []
+
+
 def test_a_roaring_bitmap_is_one_that_its_library_reads(store: Store) -> None:
     distinct = Services(store).distinct
     distinct.post("/events/a", json={"users": [3, 70_000]})

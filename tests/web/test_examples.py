@@ -33,7 +33,7 @@ OF_DISTINCT = [
 OF_TEXTS = {"/events/{event}/timeline", "/events/{event}/streak", "/events/{event}/users"}
 FLAG_OF_TEXTS = ("/flags/{flag}/users", "user")
 # What an optional parameter goes with; the documents say it in words.
-WITH_ANOTHER = {"to": "from"}
+WITH_ANOTHER = {"to": "from", "at": "period"}
 WITH_LINES = {"skip_bad", "ids"}
 WITH_BODY = {
     ("PUT /flags/{flag}/users", "user"): None,
@@ -150,7 +150,7 @@ def test_the_example_of_every_optional_parameter_is_accepted(sender: Sender) -> 
         for name in operation.optional:
             lines = name in WITH_LINES and not operation.path.endswith("/bitmap")
             media_type = LINES if lines else None
-            also = [name, *([WITH_ANOTHER[name]] if name in WITH_ANOTHER else [])]
+            also = [name, *{WITH_ANOTHER.get(name, name)}.intersection(operation.optional)]
             body = WITH_BODY.get((operation.name, name), ...)
             example = examples.request(operation, *also, media_type=media_type, body=body)
             if why := sender.refusal(operation, example, name):

@@ -97,6 +97,8 @@ COUNT_EXAMPLES = examples(
 @in_session
 def count(session: Session, *, event: str, period: str, at: str | None, as_json: bool) -> None:
     """Count the distinct users of EVENT in a period, exactly."""
+    if at and period == "all":
+        raise UsageError("--at needs a --period: hour, day, week or month")
     counted = session.distinct.get(f"/events/{segment(event)}/count", period=period, at=at)
     session.terminal.answer(counted, users_in_period, as_json=as_json)
 

@@ -59,6 +59,14 @@ def check_retention(site: Site, model: Model, granularity: Granularity, returnin
             assert algebra.members(site.store, cell, limit=100).tolist() == sorted(back[-1])
 
 
+def check_all_that_is_kept(site: Site, model: Model, granularity: Granularity, _: str) -> None:
+    """Rows back to the oldest kept period: before it are days whose users only a longer period has, later."""
+    periods = successive(model, granularity, 150)
+    made = retention.matrix(site, asked(site, model, Cohort.FIRST, EVENTS[0]), periods, 1)
+    for row, period in zip(made.rows, periods, strict=True):
+        assert row.users == len(cohort_of(model, Cohort.FIRST, period)), period
+
+
 def check_lifecycle(site: Site, model: Model, granularity: Granularity, _: str) -> None:
     with_the_last = successive(model, granularity, 7)
     question = asked(site, model, Cohort.FIRST, EVENTS[0])
@@ -101,7 +109,7 @@ def check_active_users(site: Site, model: Model, _: Granularity, __: str) -> Non
         assert (one.daily, one.weekly, one.monthly) == tuple(map(len, users))
 
 
-CHECKS = [check_retention, check_lifecycle, check_distribution, check_active_users]
+CHECKS = [check_retention, check_all_that_is_kept, check_lifecycle, check_distribution, check_active_users]
 ASKED = (HISTORIES, st.sampled_from(OF_DAYS), st.sampled_from(EVENTS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from donebit.activity.events import event as events
 from donebit.activity.events import ingest, taking_back
 from donebit.activity.events.taking_back import TakenBack, take_back
 from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, bounds
-from donebit.activity.periods.expiry import ExpiryPolicy
+from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
 from donebit.errors import Conflict, InvalidInput
@@ -289,6 +290,49 @@ def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, c
     made = take_back(site, "e", start, start + DAY, now=NOW)
 
     assert client.hget(keys.event_meta("e"), "oldest") == b"2029-01-15"
+    assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
+
+
+def kept_for(week: int = 840, month: int = 1860) -> ExpiryPolicy:
+    return replace(DEFAULT, week=timedelta(days=week), month=timedelta(days=month))
+
+
+@pytest.mark.parametrize(
+    ("kept", "imported", "ago"),
+    [
+        (kept_for(), "2026-W31", 1),  # from July into August
+        (kept_for(week=60, month=200), "2028-04", 1),
+        (kept_for(week=7), "2029-W01", 1),  # in the month of the day that is taken back
+        (kept_for(week=7), "2029-W01", 18),  # after the day that is taken back
+    ],
+)
+def test_an_import_that_has_expired_is_not_taken_for_never_there(
+    store: Store, client: Redis, kept: ExpiryPolicy, imported: str, ago: int
+) -> None:
+    keep(client, "e", kept)
+    site = site_on(store)
+    period = site.calendar.named(imported, "period")
+    import_.add_users(site, "e", period, [7], bounds(period)[0])
+    ingest.record(site, "e", [7, 8], at=NOW - ago * DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - ago * DAY))
+    before = everything(client)
+
+    with pytest.raises(InvalidInput, match="the kept data cannot show whether"):
+        take_back(site, "e", start, start + DAY, now=NOW)
+
+    assert everything(client) == before
+
+
+def test_who_was_imported_for_a_week_stays_by_the_month_that_holds_it(store: Store, client: Redis) -> None:
+    keep(client, "e", kept_for(week=60))
+    site = site_on(store)
+    week = site.calendar.named("2028-W28", "period")
+    import_.add_users(site, "e", week, [7], bounds(week)[0])
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    made = take_back(site, "e", start, start + DAY, now=NOW)
+
     assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
 
 

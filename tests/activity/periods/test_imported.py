@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from donebit.activity.events import ingest
 from donebit.activity.events.deletion import forget
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import DAY, HOUR, Calendar, Granularity, Period, bounds
+from donebit.activity.periods.expiry import DEFAULT
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
@@ -159,6 +161,21 @@ def window(site: Site, last: Period, width: int) -> tuple[datetime, datetime]:
     return site.calendar.midnight(first), bounds(last)[1]
 
 
+def test_a_window_of_days_has_an_imported_week_that_its_month_has(store: Store, client: Redis) -> None:
+    keep(client, "e", replace(DEFAULT, week=timedelta(days=60)))
+    site, at = site_on(store), datetime(2028, 11, 8, tzinfo=UTC)
+    import_.add_users(site, "e", UTC_CALENDAR.period_at(Granularity.WEEK, at), [7], at)
+    event, (start, stop) = events.get(site, "e"), bounds(UTC_CALENDAR.period_at(Granularity.MONTH, at))
+
+    (last,) = series.columns(
+        site, event, Granularity.DAY, start=stop - DAY, stop=stop, rolling=(stop - start) // DAY, now=NOW
+    )
+    question = retention.question(site, "e", None, Cohort.RECURRING, NOW)
+
+    assert last.rolling == 1
+    assert stickiness.active_users(site, question, [last.period])[0].monthly == 1
+
+
 def test_the_sixth_week_of_2026_is_in_six_weeks_around_it(store: Store) -> None:
     site, now = site_on(store), real_now()
     week = UTC_CALENDAR.named("2026-W06", "at")
@@ -201,15 +218,26 @@ def test_a_forgotten_event_has_no_imports_either(store: Store, client: Redis) ->
     assert client.exists(keys.event_meta("e")) == 0
 
 
-def test_imports_that_expired_are_no_longer_listed(store: Store, client: Redis) -> None:
-    site, now = site_on(store), real_now()
-    last, this = (UTC_CALENDAR.period_at(Granularity.WEEK, now - days * DAY) for days in (30, 0))
+@pytest.mark.parametrize(
+    ("zone", "granularity", "stays"),
+    [
+        ("UTC", Granularity.WEEK, True),
+        ("UTC", Granularity.MONTH, True),
+        ("Asia/Kolkata", Granularity.DAY, False),
+    ],
+)
+def test_of_imports_that_expired_weeks_and_months_stay_listed(
+    store: Store, client: Redis, zone: str, granularity: Granularity, stays: bool
+) -> None:
+    """Users of all time may have been there who are in no day: days that are taken back ask."""
+    site, now = site_on(store, zone=zone), real_now()
+    last, this = (site.calendar.period_at(granularity, now - days * DAY) for days in (60, 0))
     import_.add_users(site, "e", last, [7], now)
     client.zrem(keys.periods("e"), last.name)  # as happens when a period begins after its expiry
 
     import_.add_users(site, "e", this, [7], now)
 
-    assert events.get(site, "e").imported == {this.name}
+    assert events.get(site, "e").imported == {this.name, *([last.name] if stays else [])}
 
 
 @pytest.mark.parametrize("granularity", ENDING)

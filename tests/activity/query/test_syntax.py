@@ -175,7 +175,8 @@ for _ in range(DEEPEST + 1):
         ({"event": "a", "at": "2026-13-45-1"}, "query.at", "'2026-13-45-1' is no period"),
         ({"event": "a", "at": "2026-11-01..2026-11-02"}, "query.at", "is no period"),
         ({"event": "a", "at": None}, "query.at", "of type NoneType is no period"),
-        ({"event": "a", "to": "2026-11-02"}, "query.from", "of type NoneType; it must be a day 2026-11-21"),
+        ({"event": "a", "to": "2026-11-02"}, "query.from", "to needs from"),
+        ({"event": "a", "from": None}, "query.from", "of type NoneType; it must be a day 2026-11-21"),
         ({"event": "a", "from": "2026-11", "to": "2026-11-02"}, "query.from", "'2026-11'; it must be a day"),
         (
             {"event": "a", "from": "2026-11-01", "at": "today"},

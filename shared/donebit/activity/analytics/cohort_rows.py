@@ -24,13 +24,13 @@ class CohortRow(NamedTuple):
     """A row's users, and the columns in which they are counted.
 
     The users in the bitmaps of `before` are not part of the row's cohort; None if all are. Those of them in
-    `imported` are in none of the rows above.
+    `besides` are in none of the rows above.
     """
 
     users: Bitmap
     columns: tuple[Bitmap, ...]
     before: tuple[Bitmap, ...] | None = None
-    imported: tuple[Bitmap, ...] = ()
+    besides: tuple[Bitmap, ...] = ()
 
 
 class RowCounts(NamedTuple):
@@ -53,7 +53,7 @@ def count_rows(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
 
     Args:
         rows: the `before` of each must contain the row above it and that row's own `before`, and besides
-            these only `imported`.
+            these only `besides`.
 
     Raises:
         InvalidInput: too many bitmaps would be read, in all or to find the first-time users.
@@ -106,7 +106,7 @@ def _most_in_a_script(rows: Sequence[CohortRow]) -> int:
 
 def _needs_own_script(rows: Sequence[CohortRow], row: int) -> bool:
     """Whether users were seen before a row whom a script that counts the row above does not know."""
-    return not set(rows[row].imported) <= set(rows[row - 1].imported)
+    return not set(rows[row].besides) <= set(rows[row - 1].besides)
 
 
 def _slices(rows: Sequence[CohortRow]) -> Iterator[ColumnSlice]:

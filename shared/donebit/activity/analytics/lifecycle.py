@@ -72,13 +72,10 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
         CohortRow(_bitmap(asked, last), (_bitmap(asked, period),)) for last, period in pairwise(successive)
     ]
     new = [
-        CohortRow(
-            _bitmap(asked, period),
-            (),
-            _known(asked, last, period),
-            retention.imported_bitmaps(asked, period),
+        CohortRow(_bitmap(asked, period), (), _known(asked, last, before.users), before.besides)
+        for (last, period), before in zip(
+            pairwise(successive), retention.before_rows(asked, periods), strict=True
         )
-        for last, period in pairwise(successive)
     ]
     active = cohort_rows.count_rows(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])
     first = cohort_rows.count_rows(site.store, new)
@@ -95,12 +92,12 @@ def _last(site: Site, asked: Question, period: Period) -> Period:
     return last
 
 
-def _known(asked: Question, last: Period, period: Period) -> tuple[Bitmap, ...]:
-    """The bitmaps of the users seen before a period.
+def _known(asked: Question, last: Period, earlier: Sequence[Bitmap] | None) -> tuple[Bitmap, ...]:
+    """The bitmaps of the users seen before a period, from those that its history has.
 
     The previous period is always among them, even if its month has expired: no user is in two states.
     """
-    return (_bitmap(asked, last), *(retention.earlier_bitmaps(asked, period) or ()))
+    return (_bitmap(asked, last), *(earlier or ()))
 
 
 def _bitmap(asked: Question, period: Period) -> Bitmap:
@@ -121,7 +118,7 @@ def users(site: Site, asked: Question, period: Period, state: UserState) -> Set:
     """
     last = _last(site, asked, period)
     active, earlier = _bitmap(asked, period), _bitmap(asked, last)
-    known = union(_known(asked, last, period))
+    known = union(_known(asked, last, retention.earlier_bitmaps(asked, period)))
     match state:
         case UserState.NEW:
             return without(active, known)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from donebit.activity.analytics import cohort_rows
 from donebit.activity.analytics.cohort_rows import CohortRow
@@ -187,13 +188,9 @@ def _cohort_rows(
     asked: Question, rows: Sequence[Period], begun: Sequence[Period], columns: int
 ) -> Iterator[CohortRow]:
     returning = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
-    for place, row in enumerate(rows):
-        yield CohortRow(
-            Bitmap(asked.event.name, row.name),
-            returning[place : place + columns],
-            earlier_bitmaps(asked, row),
-            imported_bitmaps(asked, row),
-        )
+    before = before_rows(asked, rows) if asked.cohort is Cohort.FIRST else [NOT_ASKED] * len(rows)
+    for place, (row, earlier) in enumerate(zip(rows, before, strict=True)):
+        yield CohortRow(Bitmap(asked.event.name, row.name), returning[place : place + columns], *earlier)
 
 
 def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
@@ -203,11 +200,31 @@ def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
     return _bitmaps_of(asked, asked.kept.history(bounds(row)[0]))
 
 
-def imported_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...]:
-    """Those imported before a row whose users are in no row above: a month before rows of weeks, for one."""
-    if asked.cohort is Cohort.RECURRING:
-        return ()
-    return _bitmaps_of(asked, asked.kept.imported_besides(row.granularity, bounds(row)[0]))
+class Before(NamedTuple):
+    """The bitmaps of users seen before a row, and those of them whose users are in no row above.
+
+    The latter are those of a month before rows of weeks, say: they were imported for it, or the weeks and
+    days that had them are gone.
+    """
+
+    users: tuple[Bitmap, ...] | None
+    besides: tuple[Bitmap, ...] = ()
+
+
+NOT_ASKED = Before(None)
+
+
+def before_rows(asked: Question, rows: Sequence[Period]) -> list[Before]:
+    """Who was seen before each of the rows, of a question about first-time users."""
+    kept, stops = asked.kept, [bounds(row)[0] for row in rows]
+    covers = [kept.covering(stop) for stop in stops]
+    return [
+        Before(
+            _bitmaps_of(asked, kept.history_of(cover, stop)),
+            _bitmaps_of(asked, [*kept.imported_besides(row.granularity, stop), *later]),
+        )
+        for row, stop, cover, later in zip(rows, stops, covers, kept.known_later(covers, stops), strict=True)
+    ]
 
 
 def _bitmaps_of(asked: Question, periods: Sequence[Period]) -> tuple[Bitmap, ...]:

@@ -179,6 +179,7 @@ class DayTaking:
             and (contains(period, one) or is_hour)
         ]
         expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
+        expired += [] if is_hour else self._dropped_imports(start, stop)
         staying = [*within, *self._imported(period)]
         return Affected(period.name, [one.name for one in staying], expired)
 
@@ -194,11 +195,17 @@ class DayTaking:
                 calendar, event.expiry, self.stop, last, now=self.now, imported=event.imported
             ).periods
         expired = self._expired(max(self._oldest, known.known_from()), self.start, cover)
+        expired += self._dropped_imports(EARLIEST, last)
         if self._oldest < known.known_from():
             expired = [[], *expired]
         whole = self._kept_apart(known.known_from(), last + 31 * DAY, (*cover, *after))
         staying = [*cover, *known.imported_beside(cover, self.start), *after, *whole, apart(ALL_TIME)]
         return Affected(ALL_TIME.name, list(dict.fromkeys(one.name for one in staying)), expired)
+
+    def _dropped_imports(self, start: datetime, stop: datetime) -> list[Sequence[str]]:
+        """Imports of a time that have expired; no day has their users."""
+        imports = self.event.imports(self.site.calendar, self.now)
+        return [*sorted(imports.dropped(start, stop))]
 
     def _imported(self, period: Period) -> list[Period]:
         """The weeks and months within a period, and itself, as far as they may be imported as a whole."""

@@ -33,7 +33,10 @@ class RetainedPeriods:
         an event keeps its days or weeks for longer than its months. Then imported periods that these do not
         contain.
         """
-        cover = self.covering(stop)
+        return self.history_of(self.covering(stop), stop)
+
+    def history_of(self, cover: Sequence[Period], stop: datetime) -> list[Period]:
+        """The `history` before a moment, of which the cover is known already."""
         imported = self.imported_beside(cover, stop) if self.imported else []
         return [*(period for period in cover if period.name in self.names), *imported]
 
@@ -47,6 +50,40 @@ class RetainedPeriods:
         """Imported periods that end by `stop`, and that no period of `cover` contains."""
         known = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
         return known.within(EARLIEST, stop, cover)
+
+    def known_later(
+        self, covers: Sequence[Sequence[Period]], stops: Sequence[datetime]
+    ) -> list[list[Period]]:
+        """For each of successive moments, periods that alone have visits from before the moment above it.
+
+        Of the first month of a matrix, say, only the days are kept in which its rows begin: once the month is
+        over, it has those who were there on the others.
+
+        Args:
+            covers: what is `covering` each of the moments.
+        """
+        since = max(self.known_from(), self._earliest())  # no visit that is kept was earlier
+        if self._whole_from(covers[0], stops[0]) <= since:
+            return [[] for _ in stops]
+        above = zip(covers, stops, strict=True)
+        later = zip(covers[1:], above, strict=False)
+        return [[], *(self._only_in(cover, *before) for cover, before in later)]
+
+    def _only_in(self, cover: Sequence[Period], above: Sequence[Period], moment: datetime) -> list[Period]:
+        """Periods of a cover that have visits from before a moment, which its own cover does not have."""
+        known = {one.name for one in above}
+        new = [one for one in cover if one.name not in known and one.name in self.names]
+        whole_from = self._whole_from(above, moment)
+        return [one for one in new if begins(one) < whole_from]
+
+    def _whole_from(self, cover: Sequence[Period], stop: datetime) -> datetime:
+        """The moment from which a cover has every time up to its end."""
+        whole = stop
+        for period in reversed(cover):
+            if bounds(period)[1] < whole:
+                break
+            whole = min(whole, begins(period))
+        return whole
 
     def covering(self, stop: datetime) -> list[Period]:
         """The retained periods of `history`, whether they have visits or not, without imported ones."""

@@ -33,29 +33,44 @@ class ImportedPeriods:
         """Imported periods that lie in [start, stop) and in none of the periods of `cover`, ascending.
 
         With them, the cover holds everybody who is known to have been there: an imported week that reaches
-        from one month into the next is in neither of them.
+        from one month into the next is in neither of them. In place of one that has expired stands the next
+        longer one that has its users.
         """
         end = None if stop >= self.now + 2 * AHEAD else stop  # nobody can have been there any later
         covered = {one.name for one in cover}
-        return [
-            period
-            for period, around in _parsed(self.calendar, frozenset(self.names))
-            if begins(period) >= start and (end is None or bounds(period)[1] <= end)
-            if covered.isdisjoint(around) and self.expiry.keeps(period, self.now)
-        ]
+        having = (
+            next((one for one in around if self._keeps(one)), None)
+            for around, names in _parsed(self.calendar, frozenset(self.names))
+            if covered.isdisjoint(names)
+        )
+        return sorted(
+            {one for one in having if one and begins(one) >= start and (not end or bounds(one)[1] <= end)},
+            key=begins,
+        )
+
+    def dropped(self, start: datetime, stop: datetime) -> set[tuple[str, ...]]:
+        """Imported periods in [start, stop) that have expired, each as the kept longer ones around it."""
+        return {
+            tuple(one.name for one in longer if self._keeps(one))
+            for (period, *longer), _ in _parsed(self.calendar, frozenset(self.names))
+            if start <= begins(period) and bounds(period)[1] <= stop and not self._keeps(period)
+        }
+
+    def _keeps(self, period: Period) -> bool:
+        return self.expiry.keeps(period, self.now)
 
 
 @lru_cache(maxsize=64)
-def _parsed(calendar: Calendar, names: frozenset[str]) -> tuple[tuple[Period, frozenset[str]], ...]:
-    """The periods of these names, ascending, each with its own name and those of longer ones that hold it.
+def _parsed(
+    calendar: Calendar, names: frozenset[str]
+) -> tuple[tuple[tuple[Period, ...], frozenset[str]], ...]:
+    """The periods of these names, ascending, each with the longer ones that hold it, and the names of both.
 
     Cached, as each row of a question asks again, and an event may have hundreds.
     """
     periods = sorted((calendar.named(name, "period") for name in sorted(names)), key=begins)
-    return tuple(
-        (period, frozenset(one.name for one in (period, *longer_around(calendar, period))))
-        for period in periods
-    )
+    around = [(period, *longer_around(calendar, period)) for period in periods]
+    return tuple((each, frozenset(one.name for one in each)) for each in around)
 
 
 def apart(period: Period) -> Period:

@@ -137,6 +137,8 @@ def when(value: Mapping[Any, Any], place: Place) -> str:
     if "from" in value or "to" in value:
         if "at" in value:
             raise ExpressionError("from/to cannot be combined with at", within(place, "at"))
+        if "from" not in value:
+            raise ExpressionError("to needs from", within(place, "from"))
         return f"{border(value, 'from', place)}..{border(value, 'to', place) if 'to' in value else ''}"
     at = value.get("at", ALL)
     if not isinstance(at, str) or ".." in at or not times.SHAPE.fullmatch(at):
@@ -146,7 +148,7 @@ def when(value: Mapping[Any, Any], place: Place) -> str:
 
 def border(value: Mapping[Any, Any], name: str, place: Place) -> str:
     """The day or hour of a field, `from` or `to`. Raises ExpressionError for any other value."""
-    text = value.get(name)
+    text = value[name]
     if not isinstance(text, str) or not times.is_border(text):
         raise ExpressionError(f"{to_json(text)}; it must be {times.BORDER_RULE}", within(place, name))
     return text

@@ -107,6 +107,7 @@ def _line_end(source: Source) -> bytes:
     return b"\r" if b"\r" in head and b"\n" not in head else b"\n"
 
 
+SEPARATOR_SAID = ["sep=", ""]  # `sep=;`, a first line for Excel, as the separator divides it
 SEPARATORS = {";": "';'", "\t": "$'\\t'", "|": "'|'"}  # other than a comma, each as a shell takes it
 
 
@@ -124,8 +125,11 @@ class CsvRows:
         self.first_offset, self.first_number = self.lines.offset, self.lines.number
 
     def _header(self) -> list[str]:
+        reader = self._reader(self.lines)
         try:
-            header = next(self._reader(self.lines), [])
+            header = next(reader, [])
+            if header == SEPARATOR_SAID:
+                header = next(reader, [])
         except csv.Error as error:
             detail = self.lines.bad_line(f"is not CSV: {error}").detail
             raise UsageError(f"the first line {detail}; is this a file of visits?") from None

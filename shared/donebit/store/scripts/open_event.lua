@@ -34,9 +34,13 @@ for k = 3, #KEYS do
 end
 if ARGV[3] ~= '' then
   redis.call('HSET', about, ARGV[3], 1)
-  for _, field in ipairs(redis.call('HKEYS', about)) do -- of those that are over the names go here too
+  -- Of hours and days that are over the names go here too. Those of weeks and months stay, 64 a year: they say
+  -- that users of all time may have been there who are in no day.
+  for _, field in ipairs(redis.call('HKEYS', about)) do
     local imported = string.match(field, '^imported:(.+)')
-    if imported and not redis.call('ZSCORE', periods, imported) then redis.call('HDEL', about, field) end
+    if imported and #imported > #'2026-W01' and not redis.call('ZSCORE', periods, imported) then
+      redis.call('HDEL', about, field)
+    end
   end
 end
 return {'ok', kind and 0 or 1}
