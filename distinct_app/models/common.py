@@ -126,7 +126,7 @@ class VisitTimeQuery(Request):
 class PeriodQuery(AtQuery):
     period: Granularity = Field(
         default=Granularity.ALL,
-        description="the period that holds `at`; `all` takes no `at`",
+        description="the period that holds `at`; `at` alone is refused",
         json_schema_extra={"example": "day"},
     )
 

@@ -14,7 +14,7 @@ from donebit.activity.analytics import counts
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.periods.calendar import Period
 from donebit.activity.periods.spans import Span
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User, UserKind
@@ -67,8 +67,8 @@ def user_of_path(text: str, event: Event) -> User:
 
 
 def requested_period(site: Site, event: Event, query: PeriodQuery) -> Period:
-    """The period of a request. Raises InvalidInput for one that has expired, or a time of all time."""
-    if query.at is not None and query.period is Granularity.ALL:
+    """The period of a request. Raises InvalidInput for one that has expired, or that a time comes without."""
+    if query.at is not None and "period" not in query.model_fields_set:
         raise InvalidInput("at needs a period, such as period=day: all time has no moment", field="at")
     now = clock.now()
     at = site.calendar.moment(query.at) if query.at else now

@@ -165,7 +165,6 @@ def test_a_bad_request_is_refused_and_says_why(
     assert body_of(distinct.get("/events"))["events"] == []
 
 
-@pytest.mark.parametrize("period", ["", "&period=all"])
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -177,18 +176,23 @@ def test_a_bad_request_is_refused_and_says_why(
         ("POST", "/events/a/bitmap?format=raw"),
     ],
 )
-def test_a_time_without_a_period_that_holds_it_is_refused(
-    store: Store, method: str, path: str, period: str
-) -> None:
+def test_a_time_without_a_period_that_holds_it_is_refused(store: Store, method: str, path: str) -> None:
     """All time would be counted, or imported into, where a day was meant."""
     distinct = Services(store).distinct
 
     body = b"A" if method == "POST" else None
-    problem = problem_of(distinct.open(f"{path}&at=2026-11-20{period}", method=method, data=body), 422)
+    problem = problem_of(distinct.open(f"{path}&at=2026-11-20", method=method, data=body), 422)
 
     assert problem["errors"][0]["field"] == "at"
     assert "at needs a period, such as period=day" in problem["detail"]
     assert body_of(distinct.get("/events"))["events"] == []
+
+
+def test_all_time_that_is_asked_for_by_name_holds_every_time(store: Store) -> None:
+    distinct = Services(store).distinct
+    distinct.post("/events/a", json={"users": [3, 70_000]})
+
+    assert body_of(distinct.get("/events/a/count?period=all&at=2026-11-20"))["count"] == 2
 
 
 def test_a_roaring_bitmap_is_one_that_its_library_reads(store: Store) -> None:
