@@ -29,6 +29,7 @@ def await_delivered(ground: Ground, victim: Victim) -> float:
     began = time.monotonic()
 
     def is_told() -> bool:
+        ground.keep_worker()  # as whoever supervises one does: it may end by itself after what was done to it
         found = delivery(ground, victim)
         return found is not None and found.outcome is DeliveryOutcome.DELIVERED
 
