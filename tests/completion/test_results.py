@@ -148,6 +148,7 @@ def test_a_page_ends_at_its_limit_or_its_bytes(store: Store, monkeypatch: pytest
         ({1, 2}, "result cannot be written as JSON: Object of type set is not JSON serializable"),
         (float("nan"), "result cannot be written as JSON: Out of range float values"),
         ("\ud800", "result cannot be written as JSON: "),
+        ([{1: "a", "1": "b"}], "result cannot be written as JSON: 1 is given twice in one object"),
         ("x" * 99, r"result has 101 bytes of JSON; at most 100 are kept \(MAX_STEP_RESULT_BYTES\)"),
         ("é" * 50, "result has 102 bytes of JSON"),
     ],

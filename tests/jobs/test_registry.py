@@ -52,6 +52,13 @@ def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], 
     assert refused.value.field == "params"
 
 
+def test_a_job_without_parameters_says_so() -> None:
+    def touch(step: int) -> None: ...
+
+    with pytest.raises(InvalidInput, match=r"unknown parameter folder \(the job takes none\)"):
+        Job.from_function(job("touch")(touch)).convert_params({"folder": "a"})
+
+
 def test_a_function_with_free_keywords_takes_any() -> None:
     assert Job.from_function(job("anything")(anything)).convert_params({"a": 1, "b": [2]}) == {
         "a": 1,

@@ -110,7 +110,8 @@ class Job:
             return f"missing parameter {name}"
         if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
             fields = self.params.model_fields.items()
-            return f"unknown parameter {name} (known: {', '.join(info.alias or key for key, info in fields)})"
+            known = ", ".join(info.alias or key for key, info in fields)
+            return f"unknown parameter {name} ({f'known: {known}' if known else 'the job takes none'})"
         return wording.sentence(name, error)
 
     def _as_json(self, params: Mapping[str, Any]) -> str:
