@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from donebit import job
 from donebit.errors import InvalidInput
 from donebit.jobs.item_type import ItemType
+from donebit.jobs.registry import Job
 
 
 class Picture(BaseModel):
@@ -37,3 +39,13 @@ def test_what_is_wrong_within_an_item_is_named(bad: Any, why: str) -> None:
 
     assert refused.value.detail == f"job resize does not take items[8]: {why}"
     assert refused.value.field == "items.8"
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400])
+def test_a_number_that_no_float_can_be_is_refused(number: str) -> None:
+    def grow(step: int, item: float, *, factor: float = 1.0) -> None: ...
+
+    with pytest.raises(InvalidInput, match=r"items\[1\] is (inf|10+\.\.\.0+); it must be a finite number"):
+        ItemType.of("grow", float).convert(f"[1.5, {number}]")
+    with pytest.raises(InvalidInput, match=r"factor is .*; it must be a finite number"):
+        Job.from_function(job("grow")(grow)).convert_params({"factor": 10**400})

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from donebit import wording
 from donebit.errors import InvalidInput
@@ -26,7 +26,8 @@ class ItemType:
         """The type that an annotation names; none is any."""
         if annotation in (inspect.Parameter.empty, Any):
             return cls(job, None)
-        return cls(job, TypeAdapter(list[annotation]))  # type: ignore[valid-type]  # it is one
+        finite = ConfigDict(allow_inf_nan=False)  # 1e400 would be inf
+        return cls(job, TypeAdapter(list[annotation], config=finite))  # type: ignore[valid-type]  # it is one
 
     def convert(self, text: str, first: int = 0) -> list[Any]:
         """Convert a JSON list of items to the function's type.

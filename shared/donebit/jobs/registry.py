@@ -201,13 +201,13 @@ def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
         if one.kind is one.VAR_KEYWORD:
             kind: Any = Any if one.annotation is one.empty else one.annotation
             names = {"__pydantic_extra__": dict.__class_getitem__((str, kind))}
-            body = {"__annotations__": names, "model_config": ConfigDict(extra="allow")}
+            body = {"__annotations__": names, "model_config": ConfigDict(extra="allow", allow_inf_nan=False)}
             return type("Free", (BaseModel,), body)
     return Strict
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Jobs:
