@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakeredis import FakeRedis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
@@ -26,6 +25,7 @@ from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, site_on
+from tests.append_only import appended_by
 from tests.conftest import everything
 from tests.key_by_key import drop
 
@@ -163,15 +163,12 @@ def test_a_shorter_retention_bounds_the_series(store: Store, client: Redis) -> N
 def test_a_question_writes_nothing_to_the_append_only_file(store: Store, client: Redis) -> None:
     arrange(store, {0: {1, 2}, 1: {2, 3}, 2: {3, 4}}, real_now())
     days = [Bitmap("e", f"{real_now() - ago * DAY:%Y-%m-%d}") for ago in (2, 1, 0)]
-    before = written(client), everything(client)
+    before = everything(client)
 
-    rolling = series.rolling_counts(store, days, 2)
-    users = algebra.count(store, algebra.without(algebra.union(days[:2]), days[2]))
+    def ask() -> None:
+        rolling = series.rolling_counts(store, days, 2)
+        users = algebra.count(store, algebra.without(algebra.union(days[:2]), days[2]))
+        assert (rolling, users) == ([3, 3], 2)
 
-    assert (rolling, users) == ([3, 3], 2)
-    assert (written(client), everything(client)) == before
-
-
-def written(client: Redis) -> int:
-    """Bytes of the append-only file; 0 on fakeredis, which has none."""
-    return 0 if isinstance(client, FakeRedis) else int(client.info("persistence")["aof_current_size"])
+    assert appended_by(client, ask) == 0
+    assert everything(client) == before
