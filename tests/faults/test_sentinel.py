@@ -103,6 +103,29 @@ def test_a_call_waits_no_longer_for_a_frozen_master_than_for_the_new_one(group: 
     assert group.second.client.exists("donebit:heartbeat:after") == 1
 
 
+def test_a_late_answer_of_a_master_that_was_replaced_does_not_count(group: SentinelGroup) -> None:
+    store = Store.at(group.url(), connections=1, timeout=timedelta(seconds=2 * FAILOVER_SECONDS))
+    store.heartbeats.beat("before", 1)
+    acknowledged: list[bool] = []
+
+    def beat() -> None:
+        try:
+            store.heartbeats.beat("meanwhile", 1)
+            acknowledged.append(True)
+        except StoreUnavailable:
+            acknowledged.append(False)
+
+    freeze(group.first)
+    asking = threading.Thread(target=beat)
+    asking.start()
+    taken_over(group)
+    thaw(group.first)  # which does then what it was asked, and says so
+    asking.join(FAILOVER_SECONDS)
+
+    kept = bool(group.second.client.exists("donebit:heartbeat:meanwhile"))
+    assert acknowledged in ([kept], [False])
+
+
 def test_a_read_of_messages_ends_when_another_is_the_master(group: SentinelGroup) -> None:
     app = queue.make_celery(Settings(redis_url=group.url()))
     with app.connection_for_read() as connection, cast(Any, connection.channel()) as channel:

@@ -142,17 +142,21 @@ class CheckedConnection(AbstractConnection):
         """Wait for an answer as long as redis-py would, or until Sentinels name another master.
 
         From a host that has vanished none will come: a worker, which waits for seconds, goes on with the new
-        master as soon as there is one.
+        master as soon as there is one. A late answer may be that of a master which was frozen meanwhile, and
+        replaced: what it says is lost.
 
         Raises:
-            ConnectionError: there is one; the connection is closed.
+            ConnectionError: there is another master; the connection is closed.
             TimeoutError: no answer came in time; the connection is closed.
         """
-        end = monotonic() + (math.inf if self.socket_timeout is None else self.socket_timeout)
+        began = monotonic()
+        end = began + (math.inf if self.socket_timeout is None else self.socket_timeout)
         while not self.can_read(max(0.0, min(end - monotonic(), ASKED_EVERY_SECONDS))):
             if monotonic() >= end:
                 self.disconnect()  # type: ignore[no-untyped-call]  # as below
                 raise exceptions.TimeoutError(f"{self.host}:{self.port} does not answer")
+            self.refuse_former_master()
+        if monotonic() - began > PONG_SECONDS:
             self.refuse_former_master()
 
     def refuse_former_master(self) -> None:
