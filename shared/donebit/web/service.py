@@ -7,11 +7,10 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 from prometheus_client.registry import Collector
-from werkzeug.wrappers import Response as AnyResponse
 
 from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
@@ -141,13 +140,9 @@ def make_app(name: str, summary: str, settings: Settings) -> Service:
         servers=servers_at(prefix_of(name, settings)),
     )
     app.json = Json(app)
-    app.view_functions["openapi.openapi"] = show_reference
+    # The reference at once: the library's page would only offer it, as the one thing to choose.
+    app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
     return app
-
-
-def show_reference() -> AnyResponse:
-    """Lead on to the reference: the library's page would only offer it, as the one thing to choose."""
-    return redirect(f"{request.script_root}{DOCS}/swagger")
 
 
 def add_checks(app: OpenAPI, settings: Settings) -> None:
