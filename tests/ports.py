@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from donebit.demo import ports
 
 SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
+FIRST_OUTGOING = 32_768  # on Linux
 
 
 def keep_to_own() -> None:
@@ -21,6 +22,14 @@ def named_ports(names: Iterable[str]) -> dict[str, int]:
     """Return a free port for each name, no two alike."""
     wanted = list(names)
     return dict(zip(wanted, ports.free_server_ports(len(wanted)), strict=True))
+
+
+def node_port() -> int:
+    """Return a free port for a node of a cluster, which listens 10,000 above it for the other nodes.
+
+    Both are below the ports of outgoing connections.
+    """
+    return next(port for port in iter(ports.free_server_port, 0) if port + 10_000 < FIRST_OUTGOING)
 
 
 def ports_of_services() -> dict[str, str]:

@@ -35,9 +35,13 @@ print("PONG" if answer is True else answer)
 class Composed:
     """A file, on this machine."""
 
-    def __init__(self, folder: Path, file: Path = FILE, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, file: Path = FILE, *, server_port: int | None = None, **variables: str
+    ) -> None:
         self._folder = folder
         self._ports = {port: str(free) for port, free in named_ports(PORTS).items()}
+        if server_port is not None:
+            self._ports["6379"] = str(server_port)
         secrets = {"REDIS_PASSWORD": PASSWORD, "API_TOKEN": TOKEN, "WORKER_PROCESSES": "2"}
         self._parts = services(secrets | {"REDIS_ADMIN_PASSWORD": ADMIN} | variables, file)
         self.started: list[Started] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from tests.compose.composed import PASSWORD, Composed
 from tests.compose.test_compose_file import GIVEN
 from tests.faults.test_cluster import OF_CLUSTER
 from tests.faults.test_least_privilege import USER
+from tests.ports import node_port
 from tests.started import eventually
 
 NODES = tuple(f"node-{number}" for number in range(1, 7))
+START_SECONDS = 60.0
 OURS = ("trigger", "done", "distinct", "worker", "beat")
 
 
@@ -85,10 +86,11 @@ def test_a_node_starts_with_the_documented_user_and_one_for_the_nodes(tmp_path: 
     (more,) = OF_CLUSTER
     rules = USER.removeprefix("ACL SETUSER donebit on >PASSWORD ") + more.removeprefix("ACL SETUSER donebit")
     assert rules in services(GIVEN, CLUSTER_FILE)["node-1"]["command"][-1]
-    composed = Composed(tmp_path, CLUSTER_FILE, CLUSTER_PASSWORD="between-nodes", BROKER_PASSWORD="b")
+    passwords = {"CLUSTER_PASSWORD": "between-nodes", "BROKER_PASSWORD": "b"}
+    composed = Composed(tmp_path, CLUSTER_FILE, server_port=node_port(), **passwords)
     try:
         composed.up("node-1")
-        eventually(partial(composed.is_healthy, "node-1"), what="the node did not start")
+        eventually(lambda: composed.is_healthy("node-1"), START_SECONDS, what="the node did not start")
         with composed.server("donebit", PASSWORD) as ours, composed.server("cluster", "between-nodes") as its:
             assert ours.execute_command("CLUSTER SLOTS") == []
             with pytest.raises(NoPermissionError):
