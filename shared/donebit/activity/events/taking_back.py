@@ -180,8 +180,19 @@ class DayTaking:
         ]
         expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
         expired += [] if is_hour else self._dropped_imports(start, stop)
-        staying = [*within, *self._imported(period)]
+        hours = [] if is_hour else self._hours_in_no_day(start, stop)
+        staying = [*within, *hours, *self._imported(period)]
         return Affected(period.name, [one.name for one in staying], expired)
+
+    def _hours_in_no_day(self, start: datetime, stop: datetime) -> list[Period]:
+        """Imported hours within a time that lie in two days, so that no day has their users."""
+        named = [self.site.calendar.named(name, "period") for name in sorted(self.event.imported)]
+        return [
+            one
+            for one in named
+            if one.granularity is Granularity.HOUR and start <= begins(one) and bounds(one)[1] <= stop
+            if self._is_apart(one) and not self._is_in_a_day(one) and self.event.expiry.keeps(one, self.now)
+        ]
 
     def _all_time(self) -> Affected:
         """What is known of all time: the periods before the days, and those after them."""
