@@ -73,8 +73,17 @@ def check(site: Site, facts: set[Fact], remaining: set[Fact], kept: ExpiryPolicy
     assert counts.count(site, "e", ALL_TIME) == len({fact.user for fact in remaining})
 
 
+def refuse_split(client: Redis, site: Site, start: datetime, stop: datetime) -> None:
+    """Days that end within an imported hour are refused, and nothing is changed."""
+    before = everything(client)
+    with pytest.raises(InvalidInput, match="was imported as a whole and lies half in these days"):
+        take_back(site, "e", start, stop, now=NOW)
+    assert everything(client) == before
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(ZONES), IMPORTS, VISITS, st.integers(28, 42), st.integers(1, 12))
+@example("Asia/Kolkata", [(Granularity.HOUR, 735, 0)], [(448, 0)], 30, 12)
 @example("UTC", [(Granularity.WEEK, 35 * 24, 7)], [(35 * 24, 7)], 38, 7)
 @example("UTC", [(Granularity.ALL, 35 * 24, 7)], [(35 * 24, 7), (35 * 24, 8)], 36, 3)
 @example("Asia/Kolkata", [(Granularity.HOUR, 735, 0)], [(400, 0)], 28, 12)
@@ -87,9 +96,14 @@ def test_what_remains_is_as_if_the_days_had_never_been(
     start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
     gone = {fact for fact in facts if start <= fact.start and fact.stop <= stop}
     gone = {one for one in gone if one.stop - one.start <= 25 * HOUR}  # weeks as such are kept
-    hours = zone == "Asia/Kolkata" and any(
-        one.stop - one.start == HOUR and one.start < stop and start < one.stop for one in facts
-    )
+    hours = {one for one in gone if one.stop - one.start == HOUR and zone == "Asia/Kolkata"}
+    if any(
+        one.stop - one.start == HOUR and one.start < edge < one.stop
+        for one in facts
+        for edge in (start, stop)
+    ):
+        refuse_split(real_client, site, start, stop)
+        return
     before = everything(real_client)
 
     asked = take_back(site, "e", start, stop, now=NOW, dry_run=True)

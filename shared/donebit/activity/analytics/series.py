@@ -20,8 +20,8 @@ from donebit.store.matrices import Windows
 MOST_COLUMNS = 500  # more than the days that are kept by default
 USUAL_COLUMNS = 30
 MOST_ROLLING = 100  # periods in a window
-# 6 windows of 30 full segments take less than a millisecond, in which the server serves no other client; of
-# 100, with the unions of blocks, 4 do.
+# 6 windows of 30 full segments take less than a millisecond, in which the server serves no other client. Of
+# wide windows, with the unions of blocks, fewer do: benchmarks/beside_questions.py has what a mark waits for.
 WINDOWS_A_SCRIPT, WIDE_WINDOWS_A_SCRIPT = 6, 4
 BLOCK = 16  # periods of which a script makes the union, once for all windows that have all of them
 WIDE = 3 * BLOCK  # periods of a window, from which on that saves more than it takes

@@ -10,7 +10,7 @@ from itertools import islice
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds, refuse_far
+from donebit.activity.periods.calendar import ALL_TIME, DAY, HOUR, Granularity, Period, bounds, refuse_far
 from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.periods.imported import apart, begins, contains, longer_around
@@ -60,7 +60,9 @@ def take_back(
     days = _days(site, event, start, stop, now)
     if event.kind is None:
         return TakenBack(len(days), 0, 0, {})
-    asked = DayTaking(site, event, tuple(days), now).asked()
+    taking = DayTaking(site, event, tuple(days), now)
+    taking.refuse_split_hours()
+    asked = taking.asked()
     segments = sorted({n for found in _segments(site, name, days) for n in found})
     found = site.store.taking_back.take_back(asked, segments, apply=False)
     _refuse_unknown(asked, found, event, now)
@@ -125,6 +127,22 @@ class DayTaking:
             [*map(self._affected, around), self._all_time()],
         )
 
+    def refuse_split_hours(self) -> None:
+        """Refuse days that end within an hour that was imported.
+
+        Raises:
+            InvalidInput: an hour was imported as a whole and lies half in the days; nothing says on which of
+                its two days a user was there.
+        """
+        for edge, field in ((self.start, "from"), (self.stop, "to")):
+            for hour in self._hours_in_no_day(edge - HOUR, edge + HOUR):
+                if begins(hour) < edge < bounds(hour)[1]:
+                    raise InvalidInput(
+                        f"the hour {hour.name} was imported as a whole and lies half in these days: take "
+                        "back the days on both sides of it together",
+                        field=field,
+                    )
+
     @property
     def start(self) -> datetime:
         """When the first of the days begins."""
@@ -178,21 +196,19 @@ class DayTaking:
             # An hour of a zone whose days begin at half past lies in two days.
             and (contains(period, one) or is_hour)
         ]
-        expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
-        expired += [] if is_hour else self._dropped_imports(start, stop)
-        hours = [] if is_hour else self._hours_in_no_day(start, stop)
-        staying = [*within, *hours, *self._imported(period)]
+        if is_hour:
+            return Affected(period.name, [one.name for one in within], [])
+        expired = self._expired(max(start, self._oldest), stop, within)
+        expired += self._dropped_imports(start, stop)
+        hours = filter(self._is_apart, self._hours_in_no_day(start, stop))
+        staying = [*within, *hours, *self._kept_apart(start, stop, ())]
         return Affected(period.name, [one.name for one in staying], expired)
 
-    def _hours_in_no_day(self, start: datetime, stop: datetime) -> list[Period]:
+    def _hours_in_no_day(self, start: datetime, stop: datetime) -> Iterator[Period]:
         """Imported hours within a time that lie in two days, so that no day has their users."""
-        named = [self.site.calendar.named(name, "period") for name in sorted(self.event.imported)]
-        return [
-            one
-            for one in named
-            if one.granularity is Granularity.HOUR and start <= begins(one) and bounds(one)[1] <= stop
-            if self._is_apart(one) and not self._is_in_a_day(one) and self.event.expiry.keeps(one, self.now)
-        ]
+        for one in self.event.imports(self.site.calendar, self.now).within(start, stop, ()):
+            if one.granularity is Granularity.HOUR and not self._is_in_a_day(one):
+                yield one
 
     def _all_time(self) -> Affected:
         """What is known of all time: the periods before the days, and those after them."""
@@ -217,10 +233,6 @@ class DayTaking:
         """Imports of a time that have expired; no day has their users."""
         imports = self.event.imports(self.site.calendar, self.now)
         return [*sorted(imports.dropped(start, stop))]
-
-    def _imported(self, period: Period) -> list[Period]:
-        """The weeks and months within a period, and itself, as far as they may be imported as a whole."""
-        return [] if period.granularity is Granularity.HOUR else self._kept_apart(*bounds(period), ())
 
     def _kept_apart(self, start: datetime, stop: datetime, cover: Sequence[Period]) -> list[Period]:
         """What may be imported as a whole within a time, without what lies in periods of `cover`."""
