@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import pairwise
 from multiprocessing.synchronize import Lock
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
 from donebit.jobs.registry import Job, Jobs, load_jobs
+from tests.jobs.conftest import WriteModule
 from tests.test_logs import enable_loggers
 
 
@@ -220,12 +220,9 @@ def test_a_job_has_a_name_like_everything_else(name: str) -> None:
         job(name)
 
 
-def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_modules_of_jobs_are_loaded_beside_the_built_in(write_module: WriteModule) -> None:
     code = "from donebit import job\n\n@job('thumbnail')\ndef thumbnail(step):\n    return step\n"
-    (tmp_path / "our_thumbnails.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+    write_module("our_thumbnails", code)
 
     found = load_jobs(Settings(jobs=("our_thumbnails",)))
 
@@ -233,7 +230,7 @@ def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
     assert found.find("visit").name == "visit"
 
 
-def test_a_module_of_jobs_may_import_a_lazy_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_of_jobs_may_import_a_lazy_proxy(write_module: WriteModule) -> None:
     code = """
 from flask import current_app, request
 from donebit import job
@@ -245,8 +242,7 @@ class Photos:
 
 shrink = Photos().shrink
 """
-    (tmp_path / "our_photos.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+    write_module("our_photos", code)
 
     found = load_jobs(Settings(jobs=("our_photos",)))
 
@@ -254,12 +250,9 @@ shrink = Photos().shrink
     assert found.find("shrink").function(7) == 7
 
 
-def test_a_module_of_jobs_that_configures_logging_silences_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_of_jobs_that_configures_logging_silences_nobody(write_module: WriteModule) -> None:
     code = "import logging.config\nlogging.config.dictConfig({'version': 1})\n"
-    (tmp_path / "our_logging.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+    write_module("our_logging", code)
     own = logging.getLogger("done_app.worker.signals")
 
     try:
@@ -284,16 +277,13 @@ def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
     ],
     ids=["raises", "no Python", "exits"],
 )
-def test_a_module_that_breaks_says_how_and_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
-) -> None:
-    (tmp_path / "broken_jobs.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_module_that_breaks_says_how_and_where(write_module: WriteModule, code: str, said: str) -> None:
+    path = write_module("broken_jobs", code)
 
     with pytest.raises(ConfigurationError) as refused:
         load_jobs(Settings(jobs=("broken_jobs",)))
 
-    expected = said.format(file=tmp_path / "broken_jobs.py")
+    expected = said.format(file=path)
     assert refused.value.detail == f"JOBS: module 'broken_jobs' cannot be imported: {expected}"
 
 
@@ -331,9 +321,8 @@ def test_visitors_stay_for_one_to_four_visits_in_a_row() -> None:
     assert len({user // 100_000 for user in users}) == 9  # from all over the range
 
 
-def test_the_old_import_of_job_names_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "old_jobs.py").write_text("from shared.jobs import job\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def test_the_old_import_of_job_names_the_new_one(write_module: WriteModule) -> None:
+    write_module("old_jobs", "from shared.jobs import job\n")
 
     with pytest.raises(
         ConfigurationError, match=r"`from shared.jobs import job` is `from donebit import job`"

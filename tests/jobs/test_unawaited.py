@@ -25,6 +25,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError
 from donebit.jobs.registry import Job, load_jobs
 from donebit.jobs.unawaited import NothingRan, refuse_unawaited
+from tests.jobs.conftest import WriteModule
 
 AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
 LOOP = "whose work nothing does: use a for loop in the step"
@@ -104,12 +105,9 @@ def test_a_plain_function_that_runs_a_coroutine_is_a_job() -> None:
     assert Job.from_function(run).function is run
 
 
-def test_a_module_with_a_coroutine_function_is_refused_at_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_with_a_coroutine_function_is_refused_at_start(write_module: WriteModule) -> None:
     code = "from donebit import job\n\n@job('fetch')\nasync def fetch(step):\n    pass\n"
-    (tmp_path / "jobs_of_coroutines.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+    write_module("jobs_of_coroutines", code)
 
     with pytest.raises(ConfigurationError, match=r"^job fetch: its function is a coroutine function"):
         load_jobs(Settings(jobs=("jobs_of_coroutines",)))
