@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from kombu.asynchronous.timer import Timer
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
+from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import queue, redis_url
 from donebit.addresses import LOOPBACK
 from donebit.config import Settings
@@ -140,7 +143,15 @@ def test_a_read_of_messages_ends_when_another_is_the_master(group: SentinelGroup
         taken_over(group)
 
         with pytest.raises(NoConnection, match="is not the master any more"):
-            channel.refuse_former_master()
+            look_as_the_worker_does(channel)
+
+
+def look_as_the_worker_does(channel: Any) -> None:
+    """Call all that the worker's watchdog has its timer call, as if it was due."""
+    timer = Timer()
+    ConsumerWatchdog(None).start(SimpleNamespace(task_consumer=SimpleNamespace(channel=channel), timer=timer))
+    for due in list(timer.queue):
+        due.entry()
 
 
 @contextmanager
