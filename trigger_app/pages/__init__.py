@@ -8,6 +8,7 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
+from donebit.completion.chords import is_chord
 from donebit.web.access import current_caller
 from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, ReadTopics
@@ -39,6 +40,7 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
+    routes.add_app_template_test(is_chord, "chord")
     root = context.settings.trigger_prefix  # not of the context: templates that are imported need it too
     shared = {
         "root": root,
