@@ -8,13 +8,12 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
-from donebit.completion.chords import is_chord
 from donebit.web.access import current_caller
 from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, ReadTopics
 from trigger_app.pages import distinct, done, ends, history, jobs, problems, schedules, sign_in, task, workers
 from trigger_app.pages.form_token import form_field, form_token, roles
-from trigger_app.pages.fragments import FILTERS
+from trigger_app.pages.fragments import FILTERS, TESTS
 from trigger_app.pages.view import PageContext, View
 
 # In the order of the navigation.
@@ -40,7 +39,8 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
-    routes.add_app_template_test(is_chord, "chord")
+    for name, holds in TESTS.items():
+        routes.add_app_template_test(holds, name)
     root = context.settings.trigger_prefix  # not of the context: templates that are imported need it too
     shared = {
         "root": root,

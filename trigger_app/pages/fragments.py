@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from donebit import clock
+from donebit.completion.chords import is_chord
 from donebit.completion.diagnosis import Waiting
 from donebit.formatting import duration, expected_task, number, size
 from donebit.utf8 import one_line
@@ -94,6 +95,8 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "waits": lambda waiting: WAITS[Waiting(waiting)],
 }
 
+TESTS: Mapping[str, Callable[[Any], bool]] = {"chord": is_chord}
+
 INDENT = re.compile(r"\s*\n\s*")
 
 
@@ -109,6 +112,7 @@ class Unindented(PackageLoader):
 
 _templates = Environment(loader=Unindented("trigger_app"), autoescape=True)
 _templates.filters |= FILTERS
+_templates.tests |= TESTS
 # What is drawn is sent to all who watch: the page's script adds the token of each.
 _templates.globals["form_field"] = lambda: ""
 
@@ -123,4 +127,9 @@ def fragment(name: str, **values: Any) -> Message:
     Returns:
         The message by which a page's script lays the part over what is there.
     """
-    return {"fragment": name, "html": _templates.get_template(f"fragments/{name}.html").render(values)}
+    return {"fragment": name, "html": template(name).render(values)}
+
+
+def template(name: str) -> Template:
+    """Find the template of a part of a page, apart from Flask."""
+    return _templates.get_template(f"fragments/{name}.html")
