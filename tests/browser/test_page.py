@@ -118,19 +118,23 @@ def test_a_stream_that_falls_silent_is_marked_and_opened_anew(page: Page, stack:
     stack.await_told(task_id)
     page.open(f"/tasks/{task_id}")  # of which there is no news
     eventually(lambda: page.text("#live") == "live", what="it is not live")
-    a_minute_later = """
+    clock_ahead = """
     window.told = [];
+    window.ahead = 0;
     const live = document.querySelector("#live");
     const tell = () => told.push(live.textContent.trim());
     new MutationObserver(tell).observe(live, { childList: true, subtree: true });
     const now = Date.now;
-    Date.now = () => now() + 60000;
+    Date.now = () => now() + ahead;
     """
 
-    page.browser.execute_script(a_minute_later)
+    page.browser.execute_script(clock_ahead)
 
-    told = "return window.told.slice(0, 2)"
-    eventually(lambda: page.browser.execute_script(told) == ["not live", "live"], what="it is not marked")
+    # Again and again: a sign of life may come before the page has looked, and is of the moved clock then.
+    a_minute_later = "if (!told.length) ahead += 60000; return told.slice(0, 2)"
+    eventually(
+        lambda: page.browser.execute_script(a_minute_later) == ["not live", "live"], what="it is not marked"
+    )
     assert page.text("#notice") == ""
     assert page.complaints() == []
 
