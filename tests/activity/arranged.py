@@ -17,6 +17,8 @@ from donebit.activity.users.ids import User
 from donebit.store import Store
 
 STARTED = datetime.now(UTC)
+# Two days in a row that are kept, whenever the tests are run.
+PAST_DAY, DAY_AFTER = (f"{STARTED - timedelta(days=back):%Y-%m-%d}" for back in (9, 8))
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 UTC_CALENDAR = Calendar(ZoneInfo("UTC"))
 MAX_SEGMENTS = 1024

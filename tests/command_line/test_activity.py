@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.activity.arranged import DAY_AFTER, PAST_DAY
 from tests.command_line.command import Donebit
-
-DAY = "2026-11-20"
 
 
 def test_visits_are_recorded_and_new_users_counted(donebit: Donebit, name: str) -> None:
@@ -20,15 +19,15 @@ def test_visits_are_recorded_and_new_users_counted(donebit: Donebit, name: str) 
 
 
 def test_users_are_counted_in_a_period(donebit: Donebit, name: str) -> None:
-    donebit("visit", name, 7, 8, "--at", f"{DAY}T13:30:00Z")
+    donebit("visit", name, 7, 8, "--at", f"{PAST_DAY}T13:30:00Z")
     donebit("visit", name, 9)
 
-    day = donebit("count", name, "--period", "day", "--at", DAY)
+    day = donebit("count", name, "--period", "day", "--at", PAST_DAY)
 
-    bounds = "in the day from 2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z"
+    bounds = f"in the day from {PAST_DAY}T00:00:00Z to {DAY_AFTER}T00:00:00Z"
     assert day.out == f"2 distinct users of {name} {bounds}\n"
     assert donebit("count", name).out == f"3 distinct users of {name} in all time\n"
-    assert donebit("count", name, "--period", "day", "--at", DAY, "--json").json["count"] == 2
+    assert donebit("count", name, "--period", "day", "--at", PAST_DAY, "--json").json["count"] == 2
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_a_text_is_no_integer(donebit: Donebit, name: str) -> None:
 
 @pytest.mark.parametrize("period", [(), ("--period", "all")])
 def test_a_time_is_not_counted_as_all_time(donebit: Donebit, name: str, period: tuple[str, ...]) -> None:
-    refused = donebit("count", name, "--at", DAY, *period)
+    refused = donebit("count", name, "--at", PAST_DAY, *period)
 
     assert (refused.code, refused.out) == (2, "")
     assert "--at needs a --period" in refused.err

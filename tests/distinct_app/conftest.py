@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
+from donebit import clock
 from donebit.store import Store
+
+LAST_MOMENT = clock.now().replace(hour=23, minute=59, second=59, microsecond=999_999)
+
+
+@pytest.fixture(autouse=True)
+def day_of_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the day in UTC last until all tests have run: which one is today is looked up once for many."""
+    real_now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: min(real_now(), LAST_MOMENT))
 
 
 @pytest.fixture

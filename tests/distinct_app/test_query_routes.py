@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from donebit import clock
 from donebit.store import Store
 from tests.clustered import in_one_piece
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
-LAST_WEEK = f"{datetime.now(UTC) - timedelta(days=7):%Y-%m-%d}"
-TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+TODAY = f"{clock.now():%Y-%m-%d}"
+LAST_WEEK = f"{clock.now() - timedelta(days=7):%Y-%m-%d}"
+TOMORROW = f"{clock.now() + timedelta(days=1):%Y-%m-%d}"
 
 
 @pytest.fixture

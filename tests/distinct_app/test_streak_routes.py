@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def midnight(days_ago: int) -> datetime:
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - days_ago * DAY
+    return clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - days_ago * DAY
 
 
 def iso(days_ago: int) -> str:

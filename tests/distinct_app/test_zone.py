@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,7 +27,7 @@ def store(real_store: Store) -> Store:
 def changed(zone: str, hours: float) -> Period:
     """The latest day of the zone that was so long, and is kept: not one that is about to go."""
     calendar = Calendar(ZoneInfo(zone))
-    now = datetime.now(UTC)
+    now = clock.now()
     days = list(calendar.between(Granularity.DAY, now - 380 * DAY, now - 2 * DAY))
     return [day for day in days if bounds(day)[1] - bounds(day)[0] == timedelta(hours=hours)][-1]
 
@@ -71,7 +71,7 @@ def test_visits_around_a_clock_change_belong_to_the_day_shown_by_clocks(
 
 def test_a_bare_date_is_a_day_of_the_site(store: Store) -> None:
     distinct = Services(store, zone="Asia/Kolkata").distinct
-    yesterday = f"{datetime.now(ZoneInfo('Asia/Kolkata')) - DAY:%Y-%m-%d}"
+    yesterday = f"{clock.now().astimezone(ZoneInfo('Asia/Kolkata')) - DAY:%Y-%m-%d}"
 
     made = body_of(distinct.post("/events/e", json={"users": [1], "at": yesterday}))
     found = body_of(distinct.get("/events/e/users/1/timeline?granularity=day"))
@@ -87,7 +87,7 @@ def test_a_summary_says_where_its_days_begin(store: Store) -> None:
     found = body_of(distinct.get("/events/e/summary?days=1"))
 
     assert found["zone"] == "Pacific/Apia"
-    assert found["days"][0]["day"] == f"{datetime.now(ZoneInfo('Pacific/Apia')):%Y-%m-%d}"
+    assert found["days"][0]["day"] == f"{clock.now().astimezone(ZoneInfo('Pacific/Apia')):%Y-%m-%d}"
 
 
 VISITS_AND_QUESTIONS = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from redis import Redis
 
@@ -10,8 +12,11 @@ from donebit.completion.history import list_runs
 from donebit.store import Store, keys
 from donebit.store.store import refuse_unfit
 from tests.completion.arranged import start
+from tests.completion.conftest import HandMovedClock, hand_moved_clock
 from tests.conftest import wrong_keys
 from tests.migration.old_store import RUNS_IN_ONE_KEY, load_old_store
+
+__all__ = ["hand_moved_clock"]
 
 OLD = [f"nightly-{number}" for number in reversed(range(40))]  # of the file, the newest first
 
@@ -32,7 +37,11 @@ def tasks_of(store: Store, job: str, size: int) -> list[str]:
     return [run.task_id for run in found]
 
 
-def test_runs_from_before_the_shards_are_shown_after_newer_ones(client: Redis) -> None:
+def test_runs_from_before_the_shards_are_shown_after_newer_ones(
+    client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    hand_moved_clock.moment = datetime.fromisoformat(RUNS_IN_ONE_KEY["written_at"])
+    hand_moved_clock.forward(minutes=1)  # 30 days later its jobs are forgotten
     store = Store.on(client)
     refuse_unfit(store, "amqp://broker")
     assert tasks_of(store, "nightly", 7) == OLD

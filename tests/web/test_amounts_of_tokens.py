@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from donebit.access import quotas, tokens
 from donebit.access.roles import Role
 from donebit.store import Store
+from tests.activity.arranged import PAST_DAY
 from tests.web.services import Services, body_of
 from tests.web.test_quotas import HEADERS, keys, refused, visits_to
 from tests.web.test_roles import ADMIN, bearer
@@ -60,7 +61,7 @@ def callers(services: Services, real_store: Store, fresh_figures: None) -> tuple
         ("POST", "/events/third", {"json": {"users": [1]}}),
         ("POST", "/visits", {"json": {"visits": [{"event": "third", "user": 1}]}}),
         ("POST", "/visits", {"data": b'{"event":"third","user":1}', "content_type": LINES}),
-        ("POST", "/events/third/bitmap?format=raw&period=day&at=2026-11-20", {"data": b"A"}),
+        ("POST", f"/events/third/bitmap?format=raw&period=day&at={PAST_DAY}", {"data": b"A"}),
         ("POST", "/distinct?userId=7", {}),
         ("GET", "/distinct?userId=7", {}),
     ],
@@ -128,7 +129,7 @@ def test_a_token_begins_only_so_many_flags(
         ("PUT", "/flags/f/users/c", {}),
         ("PUT", "/flags/f/users", {"json": {"users": ["b", "c"]}}),
         ("PUT", "/flags/f/bitmap?format=ids", {"data": b'"c"\n'}),
-        ("POST", "/events/e/bitmap?format=ids&period=day&at=2026-11-20", {"data": b'"c"\n'}),
+        ("POST", f"/events/e/bitmap?format=ids&period=day&at={PAST_DAY}", {"data": b'"c"\n'}),
     ],
 )
 def test_a_token_brings_only_so_many_text_ids(

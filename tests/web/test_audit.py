@@ -13,6 +13,7 @@ from donebit.access.audit import Deed, keep, list_entries
 from donebit.access.roles import Open, Role
 from donebit.store import Store
 from donebit.web.audit import ANYONE, EXTENSION, OF_TASKS, Audit
+from tests.activity.arranged import DAY_AFTER, PAST_DAY
 from tests.web.roles import need_of, routes_of
 from tests.web.services import NAMES, Services, body_of, problem_of
 from tests.web.test_guard import form_token
@@ -113,7 +114,7 @@ def test_of_activity_bulk_changes_are_listed_without_a_user(guarded: Services) -
     body_of(ask("/events/e", method="POST", json={"users": [424242]}, headers=HEADERS))
     body_of(ask("/flags/f/users", method="PUT", json={"users": [424242]}, headers=HEADERS))
     body_of(ask("/events/e/expiry", method="PUT", json={"hour": 3}, headers=HEADERS))
-    body_of(ask("/events/e/visits?from=2026-11-20&to=2026-11-21", method="DELETE", headers=HEADERS))
+    body_of(ask(f"/events/e/visits?from={PAST_DAY}&to={DAY_AFTER}", method="DELETE", headers=HEADERS))
     body_of(ask("/users/424242", method="DELETE", headers=HEADERS))
     body_of(ask("/users?user=424242", method="DELETE", headers=HEADERS))
     body_of(ask("/distinct/reset", method="GET", headers=HEADERS))
@@ -122,7 +123,7 @@ def test_of_activity_bulk_changes_are_listed_without_a_user(guarded: Services) -
     assert [one[1:] for one in listed] == [
         ("set for many", "flag f", ""),
         ("set expiry", "event e", "hour 3 days"),
-        ("take back", "event e", "from=2026-11-20, to=2026-11-21"),
+        ("take back", "event e", f"from={PAST_DAY}, to={DAY_AFTER}"),
         ("erase", "a user", ""),
         ("erase", "a user", ""),
         ("delete", "the example's event", ""),

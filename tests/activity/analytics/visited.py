@@ -31,6 +31,12 @@ CLOCKS_FORWARD, CLOCKS_BACK = (
     )
     for month in (3, 10)
 )
+# The week of this first of a month began in the month before.
+FIRST_IN_MID_WEEK = next(
+    first
+    for first in (datetime(LEAP_YEAR, month, 1, 12, tzinfo=UTC) for month in (11, 10))
+    if first.isoweekday() > 1
+)
 
 BORDERS = [0, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, 2 * SEGMENT_BITS + 3, LARGEST_ID]
 BERLIN = "Europe/Berlin"

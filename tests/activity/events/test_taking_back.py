@@ -25,7 +25,7 @@ from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.visits import first_day
 from tests.activity.analytics.cohort_model import keep
-from tests.activity.analytics.visited import NOW
+from tests.activity.analytics.visited import FIRST_IN_MID_WEEK, LEAP_YEAR, NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
 from tests.activity.periods.test_imported import ENDING, ZONES, Fact, within
 from tests.append_only import appended_by
@@ -306,7 +306,8 @@ def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, c
 
     made = take_back(site, "e", start, start + DAY, now=NOW)
 
-    assert client.hget(keys.event_meta("e"), "oldest") == b"2029-01-15"
+    monday = NOW - (NOW.isoweekday() - 1) * DAY
+    assert client.hget(keys.event_meta("e"), "oldest") == f"{monday:%Y-%m-%d}".encode()
     assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
 
 
@@ -317,10 +318,10 @@ def kept_for(week: int = 840, month: int = 1860) -> ExpiryPolicy:
 @pytest.mark.parametrize(
     ("kept", "imported", "ago"),
     [
-        (kept_for(), "2026-W31", 1),  # from July into August
-        (kept_for(week=60, month=200), "2028-04", 1),
-        (kept_for(week=7), "2029-W01", 1),  # in the month of the day that is taken back
-        (kept_for(week=7), "2029-W01", 18),  # after the day that is taken back
+        (kept_for(), f"{LEAP_YEAR - 2}-W31", 1),  # from July into August
+        (kept_for(week=60, month=200), f"{LEAP_YEAR}-04", 1),
+        (kept_for(week=7), f"{NOW.year}-W01", 1),  # in the month of the day that is taken back
+        (kept_for(week=7), f"{NOW.year}-W01", 18),  # after the day that is taken back
     ],
 )
 def test_an_import_that_has_expired_is_not_taken_for_never_there(
@@ -343,7 +344,7 @@ def test_an_import_that_has_expired_is_not_taken_for_never_there(
 def test_who_was_imported_for_a_week_stays_by_the_month_that_holds_it(store: Store, client: Redis) -> None:
     keep(client, "e", kept_for(week=60))
     site = site_on(store)
-    week = site.calendar.named("2028-W28", "period")
+    week = site.calendar.named(f"{LEAP_YEAR}-W28", "period")
     import_.add_users(site, "e", week, [7], bounds(week)[0])
     ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
     start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
@@ -376,11 +377,11 @@ def test_what_cannot_be_taken_back_is_refused(store: Store, start: float, stop: 
 def test_what_was_taken_back_in_part_is_not_called_nothing(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    now = FIRST_IN_MID_WEEK + 19 * DAY
     keep(client, "e", ExpiryPolicy(day=10 * DAY))
     site, real = site_on(store), TakeBackStore.take_back
-    # The first of November is no longer kept but in its week, which began in October.
-    ingest.record(site, "e", [7], at=now - 19 * DAY, now=now - 19 * DAY)
+    # This day is no longer kept but in its week.
+    ingest.record(site, "e", [7], at=FIRST_IN_MID_WEEK, now=FIRST_IN_MID_WEEK)
     ingest.record(site, "e", [8, SEGMENT_BITS + 9], at=now - DAY, now=now)
     start = site.calendar.midnight(site.calendar.day_of(now - DAY))
 

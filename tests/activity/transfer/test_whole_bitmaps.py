@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from fakeredis import FakeRedis
@@ -14,7 +14,7 @@ from redis import Redis
 
 from donebit.activity.events import event as events
 from donebit.activity.events import ingest
-from donebit.activity.periods.calendar import ALL_TIME, Granularity
+from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity
 from donebit.activity.transfer import export, formats, import_
 from donebit.activity.transfer.formats import Format, Parts
 from donebit.activity.users import erasure
@@ -22,6 +22,7 @@ from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
+from tests.activity.analytics.visited import FIRST_IN_MID_WEEK
 from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
 from tests.conftest import everything
 
@@ -113,13 +114,13 @@ def test_an_import_is_seen_in_its_period_and_in_those_it_lies_in(
     assert {one for one in Granularity if count(store, granularity=one) == 2} == written
 
 
-@pytest.mark.parametrize(("week", "in_month"), [("2026-W06", 1), ("2026-W05", 0)])
+@pytest.mark.parametrize(("at", "in_month"), [(FIRST_IN_MID_WEEK + 14 * DAY, 1), (FIRST_IN_MID_WEEK, 0)])
 def test_an_imported_week_is_seen_in_the_month_that_it_lies_in(
-    store: Store, week: str, in_month: int
+    store: Store, at: datetime, in_month: int
 ) -> None:
-    period = UTC_CALENDAR.named(week, "at")
+    period = UTC_CALENDAR.period_at(Granularity.WEEK, at)
 
-    import_.add_users(site_on(store), "seen", period, [3], real_now())
+    import_.add_users(site_on(store), "seen", period, [3], at)
 
     assert count(store, granularity=Granularity.WEEK, at=period.start) == 1
     assert count(store, granularity=Granularity.MONTH, at=period.start) == in_month
@@ -161,12 +162,12 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
     parts = formats.parts_of_raw(b"\xff")
     far = formats.parts_of_roaring(BitMap(range(0, 10 * SEGMENT_BITS, SEGMENT_BITS)).serialize())
     site, narrow = site_on(store), site_on(store, max_segments=9)
-    tomorrow = UTC_CALENDAR.period_at(Granularity.DAY, now + timedelta(days=1))
+    ahead = UTC_CALENDAR.period_at(Granularity.DAY, now + timedelta(days=2))  # one may begin in a moment
     gone = UTC_CALENDAR.period_at(Granularity.HOUR, now - timedelta(days=5))
 
     refusals: list[tuple[Callable[[], object], str]] = [
         (lambda: import_.add(site, "texts", ALL_TIME, parts, now), "event texts has texts"),
-        (lambda: import_.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
+        (lambda: import_.add(site, "seen", ahead, parts, now), "has not begun yet"),
         (lambda: import_.add(site, "seen", gone, parts, now), "no longer kept"),
         (lambda: import_.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
         (lambda: import_.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen has integers"),
