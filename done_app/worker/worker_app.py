@@ -12,6 +12,7 @@ from celery.exceptions import Reject, SecurityWarning
 from done_app.worker import identity
 from done_app.worker.descriptors import end_if_spent
 from done_app.worker.monitor.monitor import Monitor
+from done_app.worker.pool import POOL
 from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from donebit import config, queue
 from donebit.access.quotas import Quotas
@@ -62,7 +63,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
     stop_program(error.detail)
 app = queue.make_celery(settings)
 # Beat's schedule is in memory: it is one line, and leaves no file.
-app.conf.update(worker_consumer=CONSUMER, beat_scheduler=SCHEDULER)
+app.conf.update(worker_pool=POOL, worker_consumer=CONSUMER, beat_scheduler=SCHEDULER)
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
 
