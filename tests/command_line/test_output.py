@@ -27,7 +27,9 @@ def run_by_shell(
     )
 
 
-@pytest.mark.parametrize("arguments", ["tasks", "tasks --json", "trigger 1"])
+@pytest.mark.parametrize(
+    "arguments", ["tasks", "tasks --json", "trigger 1", "--help", "tasks --help", "--version"]
+)
 def test_output_that_cannot_be_written_is_one_sentence_and_a_code(donebit: Donebit, arguments: str) -> None:
     donebit("trigger", 1)
 

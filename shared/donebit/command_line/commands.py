@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from itertools import chain
@@ -29,7 +30,7 @@ from donebit.command_line.sets import query
 from donebit.command_line.status import errors, health, why, workers
 from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
-from donebit.command_line.terminal import Terminal
+from donebit.command_line.terminal import Terminal, lost
 from donebit.command_line.tokens import tokens
 from donebit.command_line.trigger import rerun, trigger, watch
 
@@ -96,10 +97,13 @@ for command in chain.from_iterable(SECTIONS.values()):
     donebit.add_command(command)
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
 def run() -> int:
     """Run the command line of this process and return its exit code."""
     try:
-        return int(donebit(prog_name="donebit", standalone_mode=False) or Exit.OK)
+        return _run()
     except click.UsageError as error:
         error.show()
         return Exit.USAGE
@@ -114,3 +118,10 @@ def run() -> int:
         return error.exit
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
+
+
+def _run() -> int:
+    try:
+        return int(donebit(prog_name="donebit", standalone_mode=False) or Exit.OK)
+    except OSError as error:  # of help or version, which click writes by itself
+        raise (lost(error) if error.errno in FULL else error) from None

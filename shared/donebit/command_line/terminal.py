@@ -122,7 +122,12 @@ def _told_if_lost() -> Iterator[None]:
     except BrokenPipeError:
         raise BrokenPipe("") from None
     except OSError as error:
-        raise OutputLost(f"the output cannot be written: {error.strerror}") from None
+        raise lost(error) from None
+
+
+def lost(error: OSError) -> OutputLost:
+    """Say that the output cannot be written, and why."""
+    return OutputLost(f"the output cannot be written: {error.strerror}")
 
 
 def _console(file: TextIO | None) -> Console:
