@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from donebit.names import EXAMPLE_EVENT
 from donebit.web.audit import COUNTED, Audited, Audits
 
-EXAMPLE = "the example's event"
+EXAMPLE = f"event {EXAMPLE_EVENT}"
 FLAG = "flag {flag}"
 
 AUDITS: Final[Audits] = {

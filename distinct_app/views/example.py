@@ -38,13 +38,13 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     @routes.post("/distinct", responses={200: Visit}, operation_id="distinct_post")
     def post_distinct(query: VisitQuery) -> Reply:
-        """Record a visit of a user to the example event."""
+        """Record a visit of a user to the event distinct."""
         return visit(query.userId)
 
     @routes.get("/distinct", responses={200: MaybeVisit}, operation_id="distinct_get")
     @changes_state(parameter="userId")
     def get_distinct(query: MaybeVisitQuery) -> Reply:
-        """Count the example event's distinct users; with ?userId= record a visit first."""
+        """Count the distinct users of the event distinct; with ?userId= record a visit first."""
         if query.userId is not None:
             return visit(query.userId)
         return answer(Distinct(distinct=distinct_users(site)))
@@ -65,13 +65,13 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
 
     @routes.delete("/distinct", responses={200: Forgotten}, operation_id="distinct_delete")
     def delete_distinct() -> Reply:
-        """Delete all visits of the example event."""
+        """Delete all visits of the event distinct."""
         return reset()
 
     @routes.get("/distinct/reset", responses={200: Forgotten}, operation_id="distinct_reset")
     @changes_state(instead="DELETE /distinct")
     def reset_distinct() -> Reply:
-        """Delete all visits of the example event by GET."""
+        """Delete all visits of the event distinct by GET."""
         return reset()
 
 
