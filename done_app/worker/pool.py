@@ -24,7 +24,7 @@ class ResultHandler(asynpool.ResultHandler):
     """
 
     def on_stop_not_started(self) -> None:
-        """Read until no process is left; called once the pool is closed and each has been told to end."""
+        """Read until no process is left; called once the pool is closed and each is asked to end."""
         super().on_stop_not_started()
         with suppress(WorkersJoined):
             _read_until_all_have_ended(self)
@@ -40,7 +40,7 @@ def _read_until_all_have_ended(handler: Any) -> None:
             handler._flush_outqueue(reader.fileno(), unreadable.add, processes, handler.on_state_change)
 
 
-class Processes(asynpool.AsynPool):
+class StepProcesses(asynpool.AsynPool):
     """Celery's processes, with that handler."""
 
     ResultHandler = ResultHandler
@@ -49,7 +49,7 @@ class Processes(asynpool.AsynPool):
 class StepPool(TaskPool):
     """Celery's pool of such processes."""
 
-    Pool = Processes
+    Pool = StepProcesses
 
 
 POOL = f"{__name__}:{StepPool.__name__}"
