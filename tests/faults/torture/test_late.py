@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +17,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.store import keys
 from tests.completion.arranged import TTLS
 from tests.faults.harness.aftermath import assert_whole, lasting_keys
-from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
+from tests.faults.harness.ground import NEVER, SOON, Ground, Victim, pass_by
 from tests.started import eventually
 from tests.torture import Healed
 
@@ -91,6 +92,7 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
     for victim in lost:
         ground.note_dispatched(victim)
     pass_by(1.1)  # beyond the stall_after
+    began = time.monotonic()
 
     def sweep(_: int) -> None:
         for victim in chance.sample(ended + lost, 20):
@@ -102,10 +104,12 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
 
     healed(max(ground.await_end(victim) for victim in ended + lost))
     ground.await_quiet()
+    # One of these sweeps sends a task's steps again; on a busy machine another does, a stall_after later.
+    at_most = 1 + int((time.monotonic() - began) / SOON.total_seconds())
     for victim in ended:
         assert ground.told(victim) == [f"{victim.id}.1.done"]
     for victim in lost:
         assert_whole(ground, victim)
         assert set(victim.runs.values()) == {1}
         assert len(ground.told(victim)) == 1
-        assert sum("made no progress" in line for line in ground.said_of(victim)) == 1
+        assert 1 <= sum("made no progress" in line for line in ground.said_of(victim)) <= at_most
