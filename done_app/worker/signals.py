@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from celery import signals
 
-from done_app.worker import children, identity, pool
+from done_app.worker import children, identity, pool, sign_of_life
 from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
@@ -28,7 +28,6 @@ from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, s
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.traces import traces
-from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 1.0  # a server that is away at the start
@@ -186,9 +185,5 @@ def _send_heartbeats() -> None:
     own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
     pause, watch = threading.Event(), ClockWatch(own, identity.name)
     while True:
-        try:
-            presence.record_heartbeat(own, "worker")
-            watch.check()
-        except StoreUnavailable as error:
-            log.warning("the worker's heartbeat is postponed: %s", error.in_full)
+        sign_of_life.give(own, watch)
         pause.wait(HEARTBEAT_EVERY_SECONDS)

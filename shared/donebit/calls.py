@@ -114,11 +114,12 @@ def has_items(task_id: str) -> str:
 def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | None) -> Call[Report]:
     """Report that steps are done, by as many requests as they need."""
     ranges, with_results = ranges_of(steps), slices_of(results or {})
-    bodies: list[dict[str, object]] = [
+    # The results first: a step that is among the ranges too would be done by then, and keep none.
+    bodies: list[dict[str, object]] = [{"results": part} for part in with_results]
+    bodies += [
         {"ranges": ranges[first : first + RANGES_PER_REPORT]}
         for first in range(0, len(ranges), RANGES_PER_REPORT)
     ]
-    bodies += [{"results": part} for part in with_results]
     answers: list[Report] = []
     for body in bodies:
         answers += [(yield _post(task_id, "steps", body))]

@@ -43,6 +43,15 @@ def test_more_steps_than_a_report_may_have_are_reported_in_several(donebit: Done
     assert (answer["fresh"], answer["done_steps"]) == (2 * RANGES_PER_REPORT, 2 * RANGES_PER_REPORT)
 
 
+def test_a_step_that_is_named_beside_its_result_keeps_the_result(donebit: Donebit) -> None:
+    task_id = donebit.start(3)
+
+    answer = donebit.report(task_id, range(3), results={1: "found"})
+
+    assert (answer["fresh"], answer["completed_task"], answer["state"]) == (3, True, "done")
+    assert dict(donebit.results(task_id).items()) == {1: "found"}
+
+
 def test_a_task_without_steps_is_done_at_once(donebit: Donebit) -> None:
     task = donebit.wait(donebit.start(0), timeout_seconds=0)
 

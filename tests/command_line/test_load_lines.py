@@ -238,6 +238,15 @@ def test_a_column_that_is_there_twice_is_refused(header: str) -> None:
         csv_rows(f"{header}\n7,{AT},{AT}\n".encode())
 
 
+def test_what_came_since_the_load_began_is_not_ahead() -> None:
+    began = clock.now() - timedelta(hours=1)
+    context = LoadContext(KindOfUsers("auto"), latest=began)
+
+    assert context.moment(clock.iso(clock.now())) > began
+    with pytest.raises(BadValue, match="more than 5 minutes ahead"):
+        context.moment(clock.iso(clock.now() + timedelta(minutes=20)))
+
+
 def test_what_an_event_holds_comes_before_the_first_line() -> None:
     context = LoadContext(KindOfUsers("auto", lambda _: "texts"))
     batch = PendingBatch(context)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donebit.schedules.firing import MOST_FIRINGS_PER_LOOK, Plan, plan
+from donebit.schedules.looking import TICK
 from donebit.schedules.schedule import MOST_COUNTED, Missed, Overlap, Schedule
 from tests.schedules.arranged import BEGIN, every, spec
 from trigger_app.schedules.models import ScheduleAnswer
@@ -21,7 +22,7 @@ def model(missed: Missed, due: list[datetime], queued: list[datetime], too_late:
         return Plan(due[:MOST_FIRINGS_PER_LOOK])
     in_time = [one for one in rest if one >= too_late]
     if missed is Missed.LATEST and late and not in_time:
-        return Plan([*queued, late[-1]], len(late) - 1, late[-1])
+        return Plan([*queued, late[-1]], len(late) - 1, late[-1] - TICK if late[:-1] else None)
     return Plan([*queued, *in_time], len(late), late[-1] if late else None)
 
 

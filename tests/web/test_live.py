@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from flask import Response
+from flask import Flask, Response
 
 from donebit.errors import StoreUnavailable, TooManyStreams
 from donebit.web import listener, live
+from donebit.web.exchange import KEY, Exchange
 from donebit.web.listener import Listener, Message, Table, Texts, Topic, every, none
 from donebit.web.live import ALIVE, COMMENT, Feed
 from tests.started import eventually
@@ -175,6 +176,24 @@ def test_a_read_that_fails_for_whatever_reason_does_not_end_the_reader(
 
     assert client.take() == [{"a": 1}]
     assert "the event streams cannot be read" in caplog.text
+    client.leave()
+
+
+def test_a_check_of_a_client_that_fails_does_not_end_the_reader(caplog: pytest.LogCaptureFixture) -> None:
+    def cannot_say() -> bool:
+        raise KeyError("of a version to come")
+
+    source, exchange = Source(topic={"a": {"a": 1}}), Exchange()
+    with Flask("any").test_request_context(environ_overrides={KEY: exchange}):
+        client = Client(Feed(source.read, 10).stream("topic"))
+    assert exchange.listener is not None
+    exchange.listener.is_allowed = cannot_say
+    source.read_again()
+
+    source.tables["topic"] = {"a": {"a": 2}}
+
+    eventually(lambda: {"a": 2} in client.take(), what="no news")
+    assert "whether a client may listen cannot be found out" in caplog.text
     client.leave()
 
 

@@ -298,6 +298,17 @@ def test_processes_together_keep_to_the_limit(real_store: Store) -> None:
     assert granted[-1] == 100
 
 
+def test_what_a_process_had_before_a_pause_is_no_part_of_its_share(real_store: Store) -> None:
+    paused, other = (Rates(real_store, 10, 0, lambda: 1_000_016_000) for _ in range(2))
+    paused.exchange(1_000_010, {"reader": 100})
+    other.exchange(1_000_014, {"reader": 1})
+    paused.exchange(1_000_015, {"reader": 1})
+
+    admitted = sum(paused.exceeded("reader") is None for _ in range(50))
+
+    assert admitted == 9  # the other had one of the ten
+
+
 def test_a_mark_asks_redis_no_more_for_its_rate(real_store: Store, real_client: Redis) -> None:
     def asked(services: Services) -> int:
         body_of(services.distinct.post("/distinct?userId=1"))

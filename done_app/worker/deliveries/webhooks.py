@@ -133,7 +133,7 @@ def post(url: Url, addresses: Sequence[Address], body: str, headers: dict[str, s
     ):
         if isinstance(connection, ssl.SSLSocket):
             connection.do_handshake()
-        speaker = HTTPConnection(host_of(url), timeout=READ_TIMEOUT_SECONDS)
+        speaker = HTTPConnection(host_of(url), port_of(url), timeout=READ_TIMEOUT_SECONDS)
         speaker.sock = connection  # connected already, to an address that was checked
         speaker.response_class = FinalResponse
         host = url.netloc or host_of(url)

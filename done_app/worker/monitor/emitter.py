@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -137,5 +136,6 @@ class Emitter:
         if self.pipe is None:
             return True
         steps = sum(stop - start for start, stop in ranges)
-        fields = [os.getpid(), task_id, ranges[:MAX_RANGES], steps, since_ms, int(time.time()), counts]
+        second = clock.now_ms() // 1000
+        fields = [os.getpid(), task_id, ranges[:MAX_RANGES], steps, since_ms, second, counts]
         return self.pipe.put(WORK, encode(fields).encode())

@@ -31,15 +31,19 @@ def time_limit(limit: timedelta | None) -> Iterator[None]:
         yield
         return
 
+    over = False
+
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise StepTimedOut(f"it took longer than its step_timeout of {limit.total_seconds():g} s")
+        if not over:
+            raise StepTimedOut(f"it took longer than its step_timeout of {limit.total_seconds():g} s")
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
-    faulthandler.dump_traceback_later((limit + GRACE).total_seconds(), exit=True)
     try:
+        faulthandler.dump_traceback_later((limit + GRACE).total_seconds(), exit=True)
+        signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
         yield
     finally:
+        over = True  # first: raised in between, it would leave armed what ends the process
         signal.setitimer(signal.ITIMER_REAL, 0)
         faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGALRM, before)

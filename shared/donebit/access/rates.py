@@ -54,6 +54,7 @@ class Rates:
         self._second = 0
         self._counts = Counter[str]()  # requests of this second, refused ones included
         self._before: Mapping[str, int] = {}  # of the second that was exchanged last
+        self._exchanged = 0  # that second
         self._shares: Mapping[str, float] = {}
 
     @property
@@ -95,10 +96,12 @@ class Rates:
             totals: Totals = self._store.quotas.exchange(second, counts)
         except StoreUnavailable:
             return  # what was known goes on
+        # Of the second that the totals are of; after a pause this process had none in it.
+        mine = self._before if self._exchanged == second - 1 else {}
         limits = {who: self._in_all if who == EVERYBODY else self._of_token for who in totals}
         shares = {
-            who: share_of(limits[who], self._before.get(who, 0), total, processes)
+            who: share_of(limits[who], mine.get(who, 0), total, processes)
             for who, (total, processes) in totals.items()
         }
         with self._lock:
-            self._before, self._shares = counts, shares
+            self._exchanged, self._before, self._shares = second, counts, shares

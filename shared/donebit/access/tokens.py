@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +52,17 @@ class NamedToken:
         return cls(name, Role(fields["role"]), fields["sha256"], clock.moment_of_ms(fields["created_ms"]))
 
 
+def readable(kept: Mapping[str, str]) -> Iterator[NamedToken]:
+    """Those of the kept tokens that can be read: one that a later version made is unknown here.
+
+    Args:
+        kept: the text of each, by its name
+    """
+    for name, text in kept.items():
+        with suppress(ValueError, KeyError, TypeError):
+            yield NamedToken.from_json(name, text)
+
+
 def create(store: Store, name: str, role: Role) -> tuple[NamedToken, str]:
     """Make a token.
 
@@ -75,7 +88,7 @@ def create(store: Store, name: str, role: Role) -> tuple[NamedToken, str]:
 
 def list_tokens(store: Store) -> list[NamedToken]:
     """All tokens but the one of API_TOKEN, by name."""
-    return [NamedToken.from_json(name, text) for name, text in sorted(store.access.tokens().items())]
+    return sorted(readable(store.access.tokens()), key=lambda one: one.name)
 
 
 def revoke(store: Store, name: str) -> None:

@@ -66,7 +66,7 @@ def replace(store: Store, name: str, spec: ScheduleSpec) -> Saved:
         "present",
         {"spec": spec.as_text(), "version": secrets.token_hex(8), "changed_at": now_ms},
         least_mark_ms=now_ms if moved else None,
-        remove=["queued"] if moved else [],
+        remove=["queued", "gaps"] if moved else [],
     )
     return Saved(get(store, name), fresh=False)
 
@@ -97,7 +97,7 @@ def resume(store: Store, name: str) -> Schedule:
     """
     now_ms = clock.now_ms()
     fields: dict[str, str | int] = {"version": secrets.token_hex(8)}
-    gone = ["paused_at", "queued"]
+    gone = ["paused_at", "queued", "gaps"]
     store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
     return get(store, name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -35,13 +35,15 @@ class Plan:
 
     Attributes:
         firings: those to start, in their order
-        left_out: how many missed firings before them are not made up for
-        mark: up to when all firings are dealt with if there is none to start; None when nothing changes
+        left_out: how many missed firings are not made up for
+        mark: up to when they are; None when none is left out
+        queued_until: up to when firings wait while the last task runs; there may be more than are started now
     """
 
     firings: list[datetime]
     left_out: int = 0
     mark: datetime | None = None
+    queued_until: datetime | None = None
 
 
 def plan(schedule: Schedule, now: datetime) -> Plan:
@@ -50,23 +52,23 @@ def plan(schedule: Schedule, now: datetime) -> Plan:
     Those that were queued, then those that are due since no longer than the schedule's grace, and of the
     others what its policy says.
     """
-    timing = schedule.spec.timing
-    queued = schedule.queued(MOST_FIRINGS_PER_LOOK)
-    if len(queued) == MOST_FIRINGS_PER_LOOK:
-        return Plan(queued)
+    timing, missed = schedule.spec.timing, schedule.spec.missed
     base = max(schedule.mark, schedule.queued_until or schedule.mark)
-    room = MOST_FIRINGS_PER_LOOK - len(queued)
-    if schedule.spec.missed is Missed.ALL:
-        return Plan(queued + list(islice(timing.between(base, now), room)))
-    too_late = now - schedule.spec.grace - TICK  # what is due then, or was before, is missed
-    in_time = list(islice(timing.between(max(base, too_late), now), room))
-    last_missed = timing.last(base, too_late)
-    if last_missed is None:
-        return Plan(queued + in_time)
-    left_out = sum(1 for _ in islice(timing.between(base, last_missed), MOST_COUNTED))
-    if schedule.spec.missed is Missed.LATEST and not in_time:
-        in_time, left_out = [last_missed], left_out - 1
-    return Plan(queued + in_time, left_out, last_missed)
+    last_missed = timing.last(base, now - schedule.spec.grace - TICK)
+    if missed is Missed.ALL or last_missed is None:
+        return _due_after(schedule, base, now)
+    mark, left_out = last_missed, sum(1 for _ in islice(timing.between(base, last_missed), MOST_COUNTED))
+    if missed is Missed.LATEST and timing.last(last_missed, now) is None:
+        mark, left_out = last_missed - TICK, left_out - 1
+    return replace(_due_after(schedule, mark, now), left_out=left_out, mark=mark if left_out else None)
+
+
+def _due_after(schedule: Schedule, moment: datetime, now: datetime) -> Plan:
+    """The plan of those that were queued, and of all that are due since a moment."""
+    timing, queued = schedule.spec.timing, schedule.queued(MOST_FIRINGS_PER_LOOK)
+    due = islice(timing.between(moment, now), MOST_FIRINGS_PER_LOOK - len(queued))
+    until = timing.last(moment, now) or schedule.queued_until
+    return Plan([*queued, *due], queued_until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +96,31 @@ class Firer(Looker):
 
     def fire_all(self, schedule: Schedule, fields: dict[str, str], planned: Plan) -> bool:
         """Start the planned firings; whether all that is due is dealt with."""
-        left_out = planned.left_out
-        if not planned.firings:
-            if planned.mark is None:
-                return True
-            until_ms = clock.ms_since_epoch(planned.mark)
-            log.warning("schedule %s: %d firings were missed, and are left out", schedule.name, left_out)
-            return self.store.schedules.pass_firings(
-                schedule.name, fields, until_ms=until_ms, left_out=left_out
-            )
+        if planned.mark is not None and not (fields := self.leave_out(schedule, fields, planned)):
+            return False
         for firing in planned.firings:
             if not (self.has_room() or self.gives_way(schedule, fields.get("last"))):
                 if waiting.is_due(schedule.name):
                     log.warning("schedule %s waits: MAX_OPEN_TASKS tasks have not ended", schedule.name)
                 return False
-            result = self.fire(schedule, fields, firing, planned.firings[-1], left_out)
+            result = self.fire(schedule, fields, firing, planned.queued_until or firing)
             if result in {FiringResult.CHANGED, FiringResult.QUEUED}:
                 return False
             fields = {**fields, "mark": str(clock.ms_since_epoch(firing))}
             if result is FiringResult.STARTED:
                 fields["last"] = task_id_of(schedule.name, firing)
-            left_out = 0
         return len(planned.firings) < MOST_FIRINGS_PER_LOOK
+
+    def leave_out(self, schedule: Schedule, fields: dict[str, str], planned: Plan) -> dict[str, str]:
+        """Leave out what was missed; the schedule's fields then, none if it has changed."""
+        mark_ms, name = clock.ms_since_epoch(planned.mark or schedule.mark), schedule.name
+        waits = bool(schedule.queued(1))
+        if not self.entries.pass_firings(
+            name, fields, until_ms=mark_ms, left_out=planned.left_out, waits=waits
+        ):
+            return {}
+        log.warning("schedule %s: %d firings were missed, and are left out", name, planned.left_out)
+        return {**fields, "queued" if waits else "mark": str(mark_ms)}
 
     def gives_way(self, schedule: Schedule, last: str | None) -> bool:
         """Whether a firing starts nothing now, as the last task still runs: so it needs no room."""
@@ -126,12 +131,7 @@ class Firer(Looker):
         return False
 
     def fire(
-        self,
-        schedule: Schedule,
-        fields: dict[str, str],
-        firing: datetime,
-        queued_until: datetime,
-        left_out: int,
+        self, schedule: Schedule, fields: dict[str, str], firing: datetime, queued_until: datetime
     ) -> FiringResult:
         """Start the task of one firing, and send its steps."""
         task = self.enter_task(task_id_of(schedule.name, firing), schedule.spec.task_at(firing))
@@ -142,7 +142,6 @@ class Firer(Looker):
             firing_ms=clock.ms_since_epoch(firing),
             overlap=schedule.spec.overlap,
             queued_ms=clock.ms_since_epoch(queued_until),
-            left_out=left_out,
         )
         self.log_result(result, schedule, task.id)
         if result is FiringResult.STARTED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,9 @@ from donebit.store.slots import suffix_into_slot
 
 MOST_COUNTED = 1000  # of the firings that wait: years of every minute's would take seconds to go through
 LONGEST_NAME = 70  # characters, so that there is room for the time in a task's id of at most 100
+
+
+Gap = tuple[datetime, datetime]  # firings later than the first, up to the second
 
 
 class Missed(StrEnum):
@@ -95,6 +98,7 @@ class Schedule:
     started: int  # firings that started a task
     skipped: int  # as the last task still ran
     missed: int  # left out, as nobody could start them in time
+    gaps: tuple[Gap, ...] = ()  # of firings that were missed, among those that wait
 
     @property
     def paused(self) -> bool:
@@ -106,14 +110,20 @@ class Schedule:
 
     def queued(self, most: int = MOST_COUNTED) -> list[datetime]:
         """The first firings that wait for the last task to end."""
-        until = self.queued_until
-        return [] if until is None else list(islice(self.spec.timing.between(self.mark, until), most))
+        return list(islice(self._waiting(), most))
+
+    def _waiting(self) -> Iterator[datetime]:
+        begin, until = self.mark, self.queued_until or self.mark
+        for after, end in (*self.gaps, (until, until)):
+            yield from self.spec.timing.between(begin, after)
+            begin = max(begin, end)
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, str]) -> Schedule:
         def moment(field: str) -> datetime | None:
             return clock.moment_of_ms(int(fields[field])) if field in fields else None
 
+        started, skipped, missed = (int(fields.get(count, 0)) for count in ("started", "skipped", "missed"))
         return cls(
             name,
             ScheduleSpec.from_text(fields["spec"]),
@@ -124,8 +134,16 @@ class Schedule:
             moment("queued"),
             fields.get("last"),
             moment("last_at"),
-            *(int(fields.get(count, 0)) for count in ("started", "skipped", "missed")),
+            started,
+            skipped,
+            missed,
+            tuple(_gap(text) for text in fields.get("gaps", "").split()),
         )
+
+
+def _gap(text: str) -> Gap:
+    after, until = map(int, text.split("-"))
+    return clock.moment_of_ms(after), clock.moment_of_ms(until)
 
 
 def task_id_of(name: str, firing: datetime) -> str:

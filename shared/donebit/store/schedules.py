@@ -143,7 +143,6 @@ class ScheduleStore:
         firing_ms: int,
         overlap: str,
         queued_ms: int,
-        left_out: int,
     ) -> FiringResult:
         """Start the task of a firing, unless the last one still runs and the schedule does not allow that.
 
@@ -151,24 +150,23 @@ class ScheduleStore:
             read: the schedule's fields as they were read
             overlap: allow, skip or queue
             queued_ms: up to which firing they are queued where they are
-            left_out: how many firings before this one are left out
         """
         last = read.get("last", task.id)
         names = [self._key(name), self._keys.bitmap(last), self._keys.record(last)]
-        args: list[str | int | bytes] = [
-            read["version"],
-            read["mark"],
-            firing_ms,
-            overlap,
-            queued_ms,
-            left_out,
-        ]
+        args: list[str | int | bytes] = [read["version"], read["mark"], firing_ms, overlap, queued_ms]
         args += [task.id, *start_arguments(task.steps, task.fields, task.ttl)]
         answer = self._scripts["fire_schedule"](keys=names + start_names(self._keys, task.id), args=args)
         return FiringResult(cast(bytes, answer).decode())
 
     @outages_named
-    def pass_firings(self, name: str, read: Mapping[str, str], *, until_ms: int, left_out: int) -> bool:
-        """Move a schedule's mark past firings that are left out, unless it has changed since it was read."""
+    def pass_firings(
+        self, name: str, read: Mapping[str, str], *, until_ms: int, left_out: int, waits: bool = False
+    ) -> bool:
+        """Leave firings up to a moment out, unless the schedule has changed since it was read.
+
+        Args:
+            waits: firings before them wait, and still do: so the mark stays where it is
+        """
         args: list[str | int] = [read["version"], read["mark"], until_ms, left_out]
+        args += [read.get("queued", ""), int(waits)]
         return bool(self._scripts["pass_firings"](keys=[self._key(name)], args=args))

@@ -34,6 +34,7 @@ class TakingBack(NamedTuple):
     """Days that are taken back, and the periods that they lie in, all time last.
 
     Attributes:
+        days: with imported hours that lie in two of them
         hours: periods that lie in one of the days, and go with it
     """
 

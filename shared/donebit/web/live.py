@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from flask import Response, has_request_context, request
 
 from donebit.errors import StoreUnavailable, TooManyStreams
+from donebit.throttled_log import Intervals
 from donebit.web.exchange import exchange_of
 from donebit.web.listener import (
     MOST_WAITING,
@@ -27,6 +29,7 @@ from donebit.web.listener import (
 READ_EVERY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 READING_SHARE = 4  # a read that takes long is followed by a pause so many times as long
+LINE_EVERY = timedelta(minutes=1)  # about what lasts
 KEEP_ALIVE_SECONDS = 10.0  # a client that has gone is noticed when something is written to it
 OPENING = "retry: 1000\n\n"  # milliseconds
 COMMENT = ": still here\n\n"
@@ -50,6 +53,7 @@ class Feed:
         self._tables: dict[Topic, Table] = {}
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._lines = Intervals(LINE_EVERY)
 
     def __len__(self) -> int:
         """The number of listeners."""
@@ -129,8 +133,17 @@ class Feed:
 
     def _end_refused(self, listeners: Sequence[Listener]) -> None:
         for listener in listeners:
-            if not listener.is_allowed():
+            if not self._is_allowed(listener):
                 listener.end()
+
+    def _is_allowed(self, listener: Listener) -> bool:
+        """Whether a client may go on to listen; while nobody can say, it may."""
+        try:
+            return listener.is_allowed()
+        except Exception:  # as below
+            if self._lines.is_due("allowed"):  # not four times a second for each client
+                log.exception("whether a client may listen cannot be found out")
+            return True
 
     def _send(self, listeners: Sequence[Listener]) -> None:
         topics = {listener.topic for listener in listeners}

@@ -63,17 +63,14 @@ def take_back(
     taking = DayTaking(site, event, tuple(days), now)
     taking.refuse_split_hours()
     asked = taking.asked()
-    segments = sorted({n for found in _segments(site, name, days) for n in found})
+    held = site.store.bitmaps.segments([Bitmap(name, one) for one in asked.days])
+    segments = sorted(frozenset().union(*held))
     found = site.store.taking_back.take_back(asked, segments, apply=False)
     _refuse_unknown(asked, found, event, now)
     if not dry_run:
         found = site.store.taking_back.take_back(asked, segments, apply=True)
         _refuse_unknown(asked, found, event, now, applied=True)
-    return _summed(site, asked, found)
-
-
-def _segments(site: Site, name: str, days: Sequence[Period]) -> list[list[int]]:
-    return site.store.bitmaps.segments([Bitmap(name, day.name) for day in days])
+    return _summed(site, asked, found, len(days))
 
 
 def _days(site: Site, event: Event, start: datetime, stop: datetime, now: datetime) -> list[Period]:
@@ -117,12 +114,15 @@ class DayTaking:
         """The bitmaps that are read and changed."""
         hours = list(self._kept(Granularity.HOUR, self._first(Granularity.HOUR), self.stop))
         whole = [hour.name for hour in hours if self._is_in_a_day(hour)]
-        around = [*(hour for hour in hours if not self._is_in_a_day(hour)), *self._around()]
+        # Imported hours that lie in two of the days go as these do: no day has their users.
+        taken = [*self.days, *self._hours_in_no_day(self.start, self.stop)]
+        split = (hour for hour in hours if not self._is_in_a_day(hour) and hour not in taken)
+        around = [*split, *self._around()]
         assert self.event.kind is not None  # noqa: S101 - one without a kind has no visits
         return TakingBack(
             self.event.name,
             self.event.kind,
-            [day.name for day in self.days],
+            [one.name for one in taken],
             whole,
             [*map(self._affected, around), self._all_time()],
         )
@@ -285,11 +285,11 @@ def _refuse_unknown(
     raise InvalidInput(f"{detail}; nothing was changed", field="from")
 
 
-def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken]) -> TakenBack:
+def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken], days: int) -> TakenBack:
     lost = dict.fromkeys((Granularity.WEEK, Granularity.MONTH, Granularity.ALL), 0)
     granularities = [site.calendar.named(one.period, "period").granularity for one in asked.affected]
     for one in found:
         for granularity, users in zip(granularities, one.lost, strict=True):
             if granularity in lost:
                 lost[granularity] += users
-    return TakenBack(len(asked.days), sum(one.users for one in found), sum(one.visits for one in found), lost)
+    return TakenBack(days, sum(one.users for one in found), sum(one.visits for one in found), lost)

@@ -37,6 +37,10 @@ class Group:
             yield self.users[first : first + most]
 
 
+def latest_now() -> datetime:
+    return datetime.now(UTC) + AHEAD
+
+
 @dataclass
 class LoadContext:
     """What holds for a whole file: how its users and times are read."""
@@ -45,7 +49,7 @@ class LoadContext:
     unit: TimeUnit | None = None  # what times count since 1970; None for times in ISO 8601
     zone: ZoneInfo | None = None  # in which days begin; None where it is not known
     names: Mapping[str, str] = field(default_factory=dict)  # of events, by what the file calls them
-    latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
+    latest: datetime = field(default_factory=latest_now)
 
     def moment(self, at: object) -> date | datetime:
         """Return the time in UTC, or the day alone: distinct_app knows when it begins in the site's zone.
@@ -61,9 +65,14 @@ class LoadContext:
             rule = f"a number, as --time-unit {self.unit} says" if self.unit else TIME_RULE
             raise BadValue(f"at is {quoted(at)}; it must be {rule}") from None
         earliest = found if isinstance(found, datetime) else earliest_midnight(found)
-        if earliest > self.latest:
+        if earliest > self.latest and earliest > self.look_at_clock():
             raise BadValue(f"at is {quoted(at)}, which is more than 5 minutes ahead")
         return found
+
+    def look_at_clock(self) -> datetime:
+        """Return the latest time that a visit may have by now: a load may last for hours."""
+        self.latest = latest_now()
+        return self.latest
 
     def has_whole_hours(self, moment: date | datetime) -> bool:
         """Whether no day begins within an hour, in the month that a moment is in."""

@@ -49,6 +49,16 @@ def test_it_is_signed_so_that_the_library_verifies_it() -> None:
     assert abs((datetime.now(UTC) - sent_at).total_seconds()) < 60
 
 
+def test_an_ipv6_address_is_not_taken_for_a_host_and_a_port() -> None:
+    mapped = f"::ffff:{HERE}"  # as one whose end has letters, its end is no port
+    with receiving() as receiver:
+        said = send(f"http://[{mapped}]:{receiver.port}/hook", mapped)
+
+    (request,) = receiver.requests
+    assert said == "answered 204"
+    assert request.headers["host"] == f"[{mapped}]:{receiver.port}"
+
+
 @pytest.mark.parametrize("part", ["body", "webhook-id", "webhook-timestamp"])
 def test_the_signature_covers_the_body_the_id_and_the_time(part: str) -> None:
     with receiving() as receiver:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe
     minutes = list(client.scan_iter(match="donebit:heartbeat:steps:*"))
     counted = [int(steps) for minute in minutes for steps in client.hvals(minute)]
     assert sum(counted) == 15
+
+
+def test_steps_are_counted_at_the_servers_time(
+    store: Store, pipe: Pipe, voice: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "_ahead_us", 3600 * 1_000_000)  # this machine's clock is an hour late
+    count_steps(voice, 5)
+    Collector(store, pipe, a_worker()).collect()
+
+    found = presence.read_presence(store, (), clock.now() + timedelta(seconds=2))
+
+    assert sum(found.steps_by_second) == 5
 
 
 def test_nothing_is_written_while_nothing_changes(real_store: Store, real_client: Redis, pipe: Pipe) -> None:
