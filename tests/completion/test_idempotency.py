@@ -53,6 +53,13 @@ def test_the_same_id_with_another_spec_is_a_conflict_that_names_both(
     assert refused.value.detail == f"task t-1 exists with another spec: {difference}"
 
 
+def test_true_and_one_are_two_params_to_the_same_id(store: Store) -> None:
+    start(store, 3, task_id="t-1", params={"a": True, "b": [1]})
+
+    with pytest.raises(Conflict, match=r'params is \{"a": true, "b": \[1\]\}, not \{"a": 1, "b": \[1\]\}$'):
+        start(store, 3, task_id="t-1", params={"b": [1], "a": 1})
+
+
 def test_a_done_task_asked_for_again_is_still_done(store: Store) -> None:
     start_done(store, 3, task_id="t-1")
 

@@ -42,7 +42,7 @@ Receiver = Webhook | Callback | NextTask
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec:  # noqa: PLW1641 - as a frozen dataclass it has a hash
     """What was asked for when the task was started. An equal spec under the same id is the same task."""
 
     count: int
@@ -79,6 +79,10 @@ class TaskSpec:
         """The spec as canonical JSON: equal specs give equal texts."""
         return json.dumps(self._as_fields(), sort_keys=True, separators=(",", ":"))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both ask for the same; in JSON, unlike in Python, `true` is not 1."""
+        return isinstance(other, TaskSpec) and self.as_text() == other.as_text()
+
     def differences(self, other: TaskSpec) -> str:
         """Name what differs in words: count is 3, not 4; job is demo, not null. Empty for an equal spec."""
         own, others = self._as_fields(), other._as_fields()
@@ -86,7 +90,7 @@ class TaskSpec:
         return "; ".join(
             f"{name} is {_as_word(own.get(name))}, not {_as_word(others.get(name))}"
             for name in names
-            if own.get(name) != others.get(name)
+            if _as_json(own.get(name)) != _as_json(others.get(name))
         )
 
     def _as_fields(self) -> dict[str, Any]:
@@ -132,8 +136,12 @@ class TaskSpec:
         return cls(**fields, **converted)
 
 
+def _as_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
 def _as_word(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    text = value if isinstance(value, str) else _as_json(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
