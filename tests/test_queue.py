@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64decode
 from typing import Any
 
@@ -235,3 +236,23 @@ def test_a_message_is_received_when_the_answer_to_its_record_is_lost(
         assert message.headers["task"] == queue.ANNOUNCE
         message.ack()
     assert real_client.hlen(keys.of_broker("unacked")) == 0
+
+
+def test_a_message_received_as_its_broker_becomes_a_replica_is_recorded(
+    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    publisher.announce(task.id)
+    with make_celery(Settings(redis_url=valkey.url)).connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        message = channel.basic_get(CONTROL, no_ack=True)  # out of its queue, and not recorded
+        real_client.replicaof("127.0.0.1", "1")  # where nothing listens: it keeps its data
+        back = threading.Timer(0.5, real_client.replicaof, ("NO", "ONE"))
+        back.start()
+
+        try:
+            channel.qos.append(message, message.delivery_tag)
+        finally:
+            back.join()
+
+        assert real_client.hlen(keys.of_broker("unacked")) == 1
+        channel.qos.ack(message.delivery_tag)

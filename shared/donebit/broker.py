@@ -6,6 +6,8 @@ than the store's library. Its connections give up a server that takes no writes.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from time import monotonic, sleep
 from typing import Any, cast
 
 from kombu.transport import redis as kombu_redis
@@ -13,6 +15,7 @@ from kombu.transport import redis as kombu_redis
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import broker_class, options_of
 
+RECORD_FOR_SECONDS, RECORD_EVERY_SECONDS = 3.0, 0.1
 SERVER_OPTION = "donebit_server"  # among the transport's options: the RedisUrl
 NOT_OF_A_SOCKET_FILE = {
     "host",
@@ -27,15 +30,17 @@ class QoS(kombu_redis.QoS):
     """kombu's record of the messages that are delivered and not acknowledged."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Record a message, and once more if the answer gets lost: the record may be written twice.
+        """Record a message, again and again for some seconds while that fails: it may be written twice.
 
-        The message is out of its queue. If this raises, nobody has it, and the broker gives it to
-        another only after an hour.
+        The message is out of its queue. If this raises, nobody has it, and its steps wait for the sweep. The
+        answer may have got lost, or the broker be a replica for as long as a planned failover takes.
         """
-        try:
-            super().append(message, delivery_tag)
-        except cast(Any, self.channel.connection).client.connection_errors:
-            super().append(message, delivery_tag)
+        errors, began = cast(Any, self.channel.connection).client.connection_errors, monotonic()
+        while monotonic() - began < RECORD_FOR_SECONDS:
+            with suppress(*errors):
+                return super().append(message, delivery_tag)
+            sleep(RECORD_EVERY_SECONDS)
+        return super().append(message, delivery_tag)
 
 
 class Channel(kombu_redis.Channel):
