@@ -142,7 +142,7 @@ class Feed:
             return listener.is_allowed()
         except Exception:  # as below
             if self._lines.is_due("allowed"):  # not four times a second for each client
-                log.exception("whether a client may listen cannot be found out")
+                log.exception("it cannot be checked whether a client may go on listening")
             return True
 
     def _send(self, listeners: Sequence[Listener]) -> None:
