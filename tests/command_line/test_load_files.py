@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import json
+import lzma
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,10 +28,15 @@ CODED: dict[str, Callable[[str], bytes]] = {
     "utf-8 with a mark": lambda text: codecs.BOM_UTF8 + text.encode(),
     "utf-16": lambda text: text.encode("utf-16"),
     "utf-16 big-endian": lambda text: codecs.BOM_UTF16_BE + text.encode("utf-16-be"),
+    "utf-32": lambda text: text.encode("utf-32"),
+    "utf-32 big-endian": lambda text: codecs.BOM_UTF32_BE + text.encode("utf-32-be"),
     "bare cr": lambda text: text.replace("\n", "\r").encode(),
     "crlf": lambda text: text.replace("\n", "\r\n").encode(),
     "gzip": lambda text: gzip.compress(text.encode()),
     "gzip in two parts": lambda text: gzip.compress(text[:30].encode()) + gzip.compress(text[30:].encode()),
+    "bzip2": lambda text: bz2.compress(text.encode()),
+    "bzip2 in two parts": lambda text: bz2.compress(text[:30].encode()) + bz2.compress(text[30:].encode()),
+    "xz": lambda text: lzma.compress(text.encode()),
     "gzip of utf-16": lambda text: gzip.compress(text.encode("utf-16")),
 }
 
@@ -78,7 +86,7 @@ def test_a_named_pipe_is_read_and_leaves_nothing_beside_it(donebit: Donebit, nam
     assert [file.name for file in donebit.folder.iterdir()] == ["pipe"]
 
 
-@pytest.mark.parametrize("coded", ["gzip", "utf-16", "utf-8 with a mark", "bare cr"])
+@pytest.mark.parametrize("coded", ["gzip", "xz", "utf-16", "utf-32", "utf-8 with a mark", "bare cr"])
 def test_an_interrupted_load_of_such_a_file_continues(donebit: Donebit, name: str, coded: str) -> None:
     file = donebit.folder / "visits.csv"
     file.write_bytes(CODED[coded](CSV + "joan,noon\n" + f"kim,{AT}\n"))
@@ -92,10 +100,14 @@ def test_an_interrupted_load_of_such_a_file_continues(donebit: Donebit, name: st
     assert users(donebit, name) == ["ada é", "eve", "kim"]
 
 
-def test_a_file_cut_off_is_loaded_up_to_there(donebit: Donebit, name: str) -> None:
+@pytest.mark.parametrize("compress", [partial(gzip.compress, compresslevel=1), bz2.compress, lzma.compress])
+def test_a_file_cut_off_is_loaded_up_to_there(
+    donebit: Donebit, name: str, compress: Callable[[bytes], bytes]
+) -> None:
     file = donebit.folder / "visits.csv.gz"
     rows = "".join(f"user {number} {os.urandom(9).hex()},{AT}\n" for number in range(100_000))
-    file.write_bytes(gzip.compress(f"user,at\n{rows}".encode(), 1)[:-1_000_000])
+    whole = compress(f"user,at\n{rows}".encode())
+    file.write_bytes(whole[: len(whole) // 2])
 
     cut = donebit("load", file, "--event", name)
 
@@ -110,8 +122,20 @@ def test_a_file_cut_off_is_loaded_up_to_there(donebit: Donebit, name: str) -> No
     [
         (b"PK\x03\x04" + b"\0" * 30, "is a zip archive: unzip -p "),
         (b"\x28\xb5\x2f\xfd" + b"\0" * 30, "is compressed with zstd: zstd -dc "),
+        (b"\x04\x22\x4d\x18" + b"\0" * 30, "is compressed with lz4: lz4 -dc "),
+        (b"\x1f\x9d" + b"\0" * 30, "is compressed with compress: gzip -dc "),
+        (b"7z\xbc\xaf\x27\x1c" + b"\0" * 30, "is a 7-Zip archive: 7z x -so "),
+        (b"visits.csv".ljust(257, b"\0") + b"ustar\0", "is a tar archive: tar -xOf "),
+        (gzip.compress(b"visits.csv".ljust(257, b"\0") + b"ustar\0"), "is a tar archive: tar -xOf "),
+        (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "is a workbook, which has to be exported"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 30, "is an Excel workbook, which has to be exported"),
         (b"PAR1" + b"\0" * 30, "is Parquet"),
-        (CSV.encode("utf-16-le"), "is neither UTF-8 nor UTF-16 with a byte order mark"),
+        (b"Obj\x01" + b"\0" * 30, "is Avro"),
+        (b"ORC" + b"\0" * 30, "is ORC"),
+        (b"ARROW1" + b"\0" * 30, "is Arrow"),
+        (CSV.encode("utf-16-le"), "is neither UTF-8, nor UTF-16 or UTF-32 with a byte order mark"),
+        (b"BZh" + b"x" * 30, "cannot be read: "),
+        (b"\xfd7zXZ" + b"x" * 30, "cannot be read: "),
         (b"\x1f\x8b\x08", "cannot be read: "),
         (b"\x1f\x8b" + b"x" * 30, "cannot be read: "),
         (codecs.BOM_UTF16_LE + b"x", "cannot be read: "),

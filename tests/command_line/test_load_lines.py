@@ -117,15 +117,17 @@ def test_a_file_with_another_separator_is_told_how_to_be_read(separator: str, op
         csv_rows(f"user{separator}at\n7{separator}{AT}\n".encode())
 
 
-@pytest.mark.parametrize("separator", [";", ",", "\t"])
-def test_a_first_line_for_excel_names_no_columns(separator: str) -> None:
+@pytest.mark.parametrize(
+    ("separator", "option"), [(";", "';'"), (",", None), ("\t", r"\$'\\t'"), ("|", "'\\|'")]
+)
+def test_a_first_line_for_excel_names_no_columns(separator: str, option: str | None) -> None:
     content = f"sep={separator}\r\nuser{separator}at\r\n7{separator}{AT}\r\n".encode()
 
     rows = csv_rows(content, separator)
 
     assert (rows.first_number, taken(rows)) == (2, ([7], []))
-    if separator == ";":
-        with pytest.raises(UsageError, match="--delimiter ';' reads it"):
+    if option:
+        with pytest.raises(UsageError, match=f"--delimiter {option} reads it"):
             csv_rows(content)
 
 

@@ -95,9 +95,9 @@ LOAD_EXAMPLES = examples(
 def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Exit:
     """Load a FILE of visits, CSV or NDJSON, of any size; - is standard input.
 
-    It may be compressed with gzip, and UTF-8 or UTF-16. `properties.time` names a field of a nested object.
-    If it is interrupted, by Ctrl-C, a crash or an unavailable service, the same command continues where it
-    stopped. Visits that are sent twice count once.
+    It may be compressed with gzip, bzip2 or xz, and UTF-8, UTF-16 or UTF-32. `properties.time` names a field
+    of a nested object. If it is interrupted, by Ctrl-C, a crash or an unavailable service, the same command
+    continues where it stopped. Visits that are sent twice count once.
 
     The first line of a CSV file names its columns. Times are ISO 8601, and UTC unless they have an offset; a
     date alone is a day of the site's zone.

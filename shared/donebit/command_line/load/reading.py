@@ -111,13 +111,21 @@ SEPARATOR_SAID = ["sep=", ""]  # `sep=;`, a first line for Excel, as the separat
 SEPARATORS = {";": "';'", "\t": "$'\\t'", "|": "'|'"}  # other than a comma, each as a shell takes it
 
 
+def _other_separator(names: list[str]) -> str:
+    """What separates the names where the delimiter does not, as a shell takes it; empty for nothing."""
+    (only, *others) = names or [""]
+    return "" if others else next((shown for one, shown in SEPARATORS.items() if one in only), "")
+
+
 class CsvRows:
     """The rows of a CSV file, whose first line names its columns."""
 
     def __init__(self, source: Source, columns: Columns, delimiter: str) -> None:
         self.lines = FileLines(source)
         self._columns, self._delimiter = columns, delimiter
-        self._names = self._header()
+        header = self._header()
+        self._names = [name.strip() for name in header]
+        self._separator = _other_separator(header)
         users = [self._place(name, "user") for name in columns.user]
         at = None if columns.every_at else self._place(columns.at, "at")
         event = None if columns.every_event else self._place(columns.event, "event")
@@ -133,7 +141,7 @@ class CsvRows:
         except csv.Error as error:
             detail = self.lines.bad_line(f"is not CSV: {error}").detail
             raise UsageError(f"the first line {detail}; is this a file of visits?") from None
-        return [name.strip() for name in header]
+        return header
 
     def _reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
         # Strictly: a quote that nothing closes would swallow all lines up to the next one.
@@ -144,19 +152,14 @@ class CsvRows:
             raise UsageError(f"the first line has {times} columns {name!r}, of which only one could be used")
         if times:
             return self._names.index(name)
-        if separator := self._other_separator():
+        if self._separator:
             found = f"no column {name!r}, only {self._names[0]!r}"
-            raise UsageError(f"the first line has {found}: --delimiter {separator} reads it")
+            raise UsageError(f"the first line has {found}: --delimiter {self._separator} reads it")
         other = "" if what == "user" else f", or --{what} gives one for all lines"
         found = ", ".join(map(repr, self._names[:20])) or "nothing"
         raise UsageError(
             f"the first line has no column {name!r}, only {found}; --{what}-column names another{other}"
         )
-
-    def _other_separator(self) -> str:
-        """What separates the names where the delimiter does not, as a shell takes it; empty for nothing."""
-        (only, *others) = self._names or [""]
-        return "" if others else next((shown for one, shown in SEPARATORS.items() if one in only), "")
 
     def _picker(self, users: list[int], at: int | None, event: int | None) -> Callable[[list[str]], Row]:
         every_at, every_event, user = self._columns.every_at, self._columns.every_event, users[0]

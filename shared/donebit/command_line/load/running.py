@@ -39,6 +39,7 @@ from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
 NDJSON, CSV = (".ndjson", ".jsonl", ".json"), (".csv", ".tsv")
+COMPRESSED = (".gz", ".bz2", ".xz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def is_ndjson(source: Source, asked: LoadOptions) -> bool:
     """Return whether the file is NDJSON: by the option, else by its name, else by how it begins."""
     if asked.form != "auto":
         return asked.form == "ndjson"
-    suffixes = [suffix.lower() for suffix in asked.file.suffixes if suffix.lower() != ".gz"]
+    suffixes = [suffix for one in asked.file.suffixes if (suffix := one.lower()) not in COMPRESSED]
     if suffixes and suffixes[-1] in NDJSON + CSV:
         return suffixes[-1] in NDJSON
     return looks_like_ndjson(source)

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import io
+import lzma
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from donebit.command_line.exit_codes import UsageError
 
 STANDARD_INPUT = Path("-")
 DEVICES = ("/dev/", "/proc/")  # /dev/stdin, and what a shell makes of <(zcat visits.csv.gz)
-GZIP = b"\x1f\x8b"
 MARK = codecs.BOM_UTF8
-UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-# What we do not read, by its first bytes, and how it is read nevertheless.
-OTHERS = {
-    b"PK\x03\x04": "a zip archive: unzip -p {file} | donebit load -",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd: zstd -dc {file} | donebit load -",
-    b"BZh": "compressed with bzip2: bzip2 -dc {file} | donebit load -",
-    b"\xfd7zXZ": "compressed with xz: xz -dc {file} | donebit load -",
-    b"PAR1": "Parquet, which has to be exported as CSV or NDJSON",
-    b"SQLite format 3": "a SQLite database, which has to be exported as CSV or NDJSON",
+# The longer marks first: UTF-32 begins as UTF-16 does.
+WIDE: Final = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+DECOMPRESSED: Final[dict[bytes, Callable[[BinaryIO], Readable]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+}
+ZIP: Final = b"PK\x03\x04"
+ZIP_NAME_AT: Final = 30  # of the first member's name
+# Workbooks are zip archives whose first member is one of these.
+WORKBOOK_MEMBERS: Final = (
+    b"[Content_Types].xml",
+    b"mimetypeapplication/vnd.",
+    b"_rels/",
+    b"docProps/",
+    b"xl/",
+)
+# What we do not read, by the bytes at an offset, and how it is read nevertheless.
+EXPORTED = "which has to be exported as CSV or NDJSON"
+OTHERS: Final = {
+    (0, ZIP): "a zip archive: unzip -p {file} | donebit load -",
+    (0, b"\x28\xb5\x2f\xfd"): "compressed with zstd: zstd -dc {file} | donebit load -",
+    (0, b"\x04\x22\x4d\x18"): "compressed with lz4: lz4 -dc {file} | donebit load -",
+    (0, b"\x1f\x9d"): "compressed with compress: gzip -dc {file} | donebit load -",
+    (0, b"7z\xbc\xaf\x27\x1c"): "a 7-Zip archive: 7z x -so {file} | donebit load -",
+    (257, b"ustar"): "a tar archive: tar -xOf {file} | donebit load -",
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"): f"an Excel workbook, {EXPORTED}",
+    (0, b"PAR1"): f"Parquet, {EXPORTED}",
+    (0, b"Obj\x01"): f"Avro, {EXPORTED}",
+    (0, b"ORC"): f"ORC, {EXPORTED}",
+    (0, b"ARROW1"): f"Arrow, {EXPORTED}",
+    (0, b"SQLite format 3"): f"a SQLite database, {EXPORTED}",
 }
 
 
@@ -81,12 +110,12 @@ class Source:
     def _read(self, size: int) -> bytes:
         try:
             return self._stream.read(size)
-        except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as error:
             raise DamagedFile(str(error)) from None
 
 
 class Recoded:
-    """UTF-16 as UTF-8."""
+    """UTF-16 or UTF-32 as UTF-8."""
 
     def __init__(self, stream: Readable, encoding: str) -> None:
         # A lone surrogate is passed on, to be refused in its line.
@@ -126,27 +155,41 @@ def source_of(file: BinaryIO, path: Path) -> Source:
         UsageError: It is of a kind that is not read here; the message says what to do.
         DamagedFile: It cannot be read.
     """
-    source = Source(file, file if is_plain_file(path) else None)
-    if source.peek(2) == GZIP:
-        source = Source(gzip.GzipFile(fileobj=_as_file(source), mode="rb"))
+    source = _decompressed(Source(file, file if is_plain_file(path) else None))
+    if what := _other_kind(source.peek(512)):
+        raise UsageError(f"{path} is {what.format(file=path)}")
     head = source.peek(16)
-    for first, what in OTHERS.items():
-        if head.startswith(first):
-            raise UsageError(f"{path} is {what.format(file=path)}")
-    if head[:2] in UTF_16:
-        source.drop(2)
-        return Source(Recoded(source, UTF_16[head[:2]]))
+    for mark, encoding in WIDE.items():
+        if head.startswith(mark):
+            source.drop(len(mark))
+            return Source(Recoded(source, encoding))
     if b"\0" in head:
         raise UsageError(
-            f"{path} is neither UTF-8 nor UTF-16 with a byte order mark; is this a file of visits?"
+            f"{path} is neither UTF-8, nor UTF-16 or UTF-32 with a byte order mark; is this a file of visits?"
         )
     if head.startswith(MARK):
         source.drop(len(MARK))
     return source
 
 
+def _decompressed(source: Source) -> Source:
+    head = source.peek(6)
+    for first, opener in DECOMPRESSED.items():
+        if head.startswith(first):
+            return Source(opener(_as_file(source)))
+    return source
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that begins so, if it is of a kind that is not read here; else empty."""
+    if head.startswith(ZIP) and head[ZIP_NAME_AT:].startswith(WORKBOOK_MEMBERS):
+        return f"a workbook, {EXPORTED}"
+    found = (what for (at, first), what in OTHERS.items() if head.startswith(first, at))
+    return next(found, "")
+
+
 class _Raw(io.RawIOBase):
-    """A source as a file, which is what the gzip module reads."""
+    """A source as a file, which is what the modules that decompress read."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
