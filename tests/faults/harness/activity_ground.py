@@ -228,8 +228,11 @@ def can_be_at_once(activity: Activity, one: Act, other: Act) -> bool:
     """Whether what comes of them is as if the one had been done before the other.
 
     A request that is sent again may be refused after an expiry was shortened meanwhile, or after days that
-    would prove it were taken back. And of two flags each may be replaced by what the other was.
+    would prove it were taken back. Of two flags each may be replaced by what the other was. And a flag to
+    which another is joined may have it joined twice, as it was before that one's change and as it is since.
     """
     if one.alone or other.alone or {one.event, other.event} & activity.shortened:
         return False
-    return not (one.flag in other.reads and other.flag in one.reads)
+    reads_it, is_read = other.flag in one.reads, one.flag in other.reads
+    joins = (reads_it and one.flag in one.reads) or (is_read and other.flag in other.reads)
+    return not (joins or (reads_it and is_read))
