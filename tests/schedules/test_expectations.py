@@ -26,7 +26,7 @@ from donebit.schedules import expecting
 from donebit.schedules.expectation import Expectation, ExpectationSpec, Expected
 from donebit.schedules.judging import SETTLE, Judge, Witness
 from donebit.schedules.timing import Timing
-from donebit.store import Store, keys
+from donebit.store import Store, expectations, keys
 from tests.completion import arranged
 from tests.completion.conftest import HandMovedClock
 from tests.schedules.arranged import BEGIN, Calls, Killed, announcements, coin
@@ -281,6 +281,21 @@ def test_an_announcement_meets_no_expectation(
     judges.look(hand_moved_clock.moment)
 
     assert judges.told() == [("missed", at("13:00"))]
+
+
+def test_what_met_later_deadlines_takes_no_room_from_what_met_earlier_ones(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expectations, "MOST_MINUTES", 20)
+    expecting.put(store, "backup", spec())
+    for _ in range(180):  # without a look: no beat runs
+        hand_moved_clock.forward(minutes=1)
+        expecting.note(store, "backup", HOURLY, hand_moved_clock.moment)
+
+    judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == []
+    assert len(store.expectations.seen("backup", 0)) == 4  # 12:59, 13:59, 14:59 and 15:00
 
 
 @given(st.data())

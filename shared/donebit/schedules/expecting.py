@@ -17,6 +17,7 @@ from donebit.schedules.expectation import (
     Expectation,
     ExpectationSpec,
 )
+from donebit.schedules.timing import Timing
 from donebit.store import Store
 
 MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
@@ -79,9 +80,25 @@ def note_listed(store: Store, name: str, spec: ExpectationSpec, since: datetime)
     They are those that ended before it was made, or whose end is not announced yet.
     """
     found = listing.list_tasks(store, spec.task_filter, limit=MOST_LISTED).tasks
-    moments = [at for task in found if (at := spec.moment_of(task)) and at >= since]
-    if moments:
-        store.expectations.note_seen(name, *map(clock.ms_since_epoch, moments))
+    moments = (at for task in found if (at := spec.moment_of(task)) and at >= since)
+    for at in sorted(set(map(minute_of, moments))):
+        note(store, name, spec.timing, at)
+
+
+def note(store: Store, name: str, timing: Timing, minute: datetime) -> None:
+    """Note that a task met an expectation in a minute.
+
+    Of those between two deadlines the last says all: the one before is dropped, so that what is kept reaches
+    back by as many deadlines as minutes are kept.
+    """
+    ms = clock.ms_since_epoch(minute)
+    before = store.expectations.last_seen(name, ms)
+    is_useless = before is not None and timing.after(clock.moment_of_ms(before)) == timing.after(minute)
+    store.expectations.note_seen(name, ms, before if is_useless else None)
+
+
+def minute_of(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def pause(store: Store, name: str) -> Expectation:

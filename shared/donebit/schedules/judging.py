@@ -39,9 +39,9 @@ class Witness:
             self.noted.clear()
         for one in self.known:
             at = one.spec.moment_of(task)
-            if at is not None and (one.name, at) not in self.noted:
-                store.expectations.note_seen(one.name, clock.ms_since_epoch(at))
-                self.noted.add((one.name, at))
+            if at is not None and (noted := (one.name, expecting.minute_of(at))) not in self.noted:
+                expecting.note(store, one.name, one.spec.timing, noted[1])
+                self.noted.add(noted)
 
 
 @dataclass(frozen=True, slots=True)

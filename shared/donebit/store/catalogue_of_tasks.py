@@ -156,7 +156,8 @@ EXPECTATIONS = (
         "expectation:{<schedule>}:seen",
         "zset",
         EXPIRES,
-        "the last 2000 minutes in which something met it (ms); 63 days after the last",
+        "minutes in which something met it (ms), between two deadlines mostly the last, 2000 at most; "
+        "63 days after the last",
     ),
     KeyRow(
         "expectation:next", "zset", PERMANENT, "every expectation, by when the sweep looks at it next (ms)"

@@ -16,7 +16,7 @@ from donebit.store.schedules import NewTask, ScheduleStore
 from donebit.store.tasks import start_arguments, start_names
 
 MINUTE_MS = 60_000
-MOST_MINUTES = 2000  # that are kept of each: more than a day
+MOST_MINUTES = 2000  # that are kept of each
 KEEP_SEEN = timedelta(days=63)  # twice the longest time that an expectation looks back
 
 
@@ -28,15 +28,27 @@ class ExpectationStore(ScheduleStore):
         self._index, self._key = keys.EXPECTATIONS, keys.expectation
 
     @outages_named
-    def note_seen(self, name: str, *moments_ms: int) -> None:
-        """Note that something met an expectation in the minutes of these moments."""
-        key = self._keys.seen_by(name)
-        minutes = {str(at): at for at in (ms // MINUTE_MS * MINUTE_MS for ms in moments_ms)}
+    def note_seen(self, name: str, at_ms: int, useless_ms: int | None = None) -> None:
+        """Note that something met an expectation in the minute of a moment.
+
+        Args:
+            useless_ms: a minute noted before that is dropped, as this one says as much
+        """
+        key, minute = self._keys.seen_by(name), minute_of(at_ms)
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(key, minutes)
+            pipe.zadd(key, {str(minute): minute})
+            if useless_ms is not None:
+                pipe.zrem(key, useless_ms)
             pipe.zremrangebyrank(key, 0, -1 - MOST_MINUTES)
             pipe.pexpire(key, milliseconds(KEEP_SEEN))
             pipe.execute()
+
+    @outages_named
+    def last_seen(self, name: str, before_ms: int) -> int | None:
+        """The last minute before that of a moment in which something met an expectation (ms)."""
+        key, before = self._keys.seen_by(name), f"({minute_of(before_ms)}"
+        found = cast(list[bytes], self._client.zrevrangebyscore(key, before, "-inf", 0, 1))
+        return int(found[0]) if found else None
 
     @outages_named
     def seen(self, name: str, since_ms: int) -> list[int]:
@@ -71,3 +83,8 @@ class ExpectationStore(ScheduleStore):
         args += start_arguments(task.steps, task.fields, task.ttl)
         names = [self._key(name), *start_names(self._keys, task.id)]
         return bool(self._scripts["turn_expectation"](keys=names, args=args))
+
+
+def minute_of(ms: int) -> int:
+    """The minute that a moment lies in (ms)."""
+    return ms // MINUTE_MS * MINUTE_MS
