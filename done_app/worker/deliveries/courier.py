@@ -76,8 +76,15 @@ class Courier:
         """
         for name in deliveries.list_due(self.store, self.kind, MAX_THREADS - len(self.in_progress)):
             if name not in self.in_progress:
-                self.in_progress.add(name)
-                threading.Thread(target=self._try, args=(name,), name="courier", daemon=True).start()
+                self._start(name)
+
+    def _start(self, name: DeliveryName) -> None:
+        self.in_progress.add(name)
+        try:
+            threading.Thread(target=self._try, args=(name,), name="courier", daemon=True).start()
+        except RuntimeError:  # a system that has no more threads may have one at the next look
+            self.in_progress.discard(name)
+            raise
 
     def _try(self, name: DeliveryName) -> None:
         try:

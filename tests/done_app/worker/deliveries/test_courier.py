@@ -195,6 +195,23 @@ def test_looking_goes_on_whatever_goes_wrong_with_a_look(
         eventually(lambda: outcome(real_store, task) is DeliveryOutcome.DELIVERED)
 
 
+def test_an_attempt_for_which_there_is_no_thread_is_made_at_the_next_look(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, one = owe(real_store), Courier(real_store, "webhook", raising())
+
+    def fails(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(threading.Thread, "start", fails)
+        with pytest.raises(RuntimeError):
+            one.start_due()
+    settle(one)
+
+    assert outcome(real_store, task) is DeliveryOutcome.DELIVERED
+
+
 def held_until(free: threading.Event) -> Answer:
     answer = status(204)
 
