@@ -8,15 +8,12 @@ Celery counts the credit: RabbitMQ counts it itself, from the start with each co
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
 
 from celery import bootsteps
 from celery.beat import Scheduler
 from celery.worker import state
-from celery.worker.consumer import Consumer
-from kombu.exceptions import ChannelError
 
 from donebit.broker import Channel
 
@@ -35,19 +32,6 @@ def connect_promptly(connection: Any) -> None:
     )
 
 
-class PromptConsumer(Consumer):
-    """Celery's consumer, which is back soon after the broker is."""
-
-    def ensure_connected(self, conn: Any) -> Any:
-        """Connect, as often as need be."""
-        connect_promptly(conn)
-        try:
-            return super().ensure_connected(conn)
-        except ChannelError:  # RabbitMQ refuses the password, say; Celery would ask five times a second
-            time.sleep(CONNECT_EVERY_SECONDS)
-            raise
-
-
 class PromptScheduler(Scheduler):
     """Beat's scheduler, with its schedule in memory, which is back soon after the broker is."""
 
@@ -56,7 +40,6 @@ class PromptScheduler(Scheduler):
         return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
 
 
-CONSUMER = f"{__name__}:{PromptConsumer.__name__}"
 SCHEDULER = f"{__name__}:{PromptScheduler.__name__}"
 
 

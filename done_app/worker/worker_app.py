@@ -10,10 +10,11 @@ from celery import Task as CeleryTask
 from celery.exceptions import Reject, SecurityWarning
 
 from done_app.worker import identity
+from done_app.worker.consumer import CONSUMER
 from done_app.worker.descriptors import end_if_spent
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.pool import POOL
-from done_app.worker.reconnect import CONSUMER, SCHEDULER
+from done_app.worker.reconnect import SCHEDULER
 from donebit import config, queue
 from donebit.access.quotas import Quotas
 from donebit.completion.task import Task

@@ -7,6 +7,7 @@ than the store's library. Its connections give up a server that takes no writes.
 from __future__ import annotations
 
 from contextlib import suppress
+from queue import Empty
 from time import monotonic, sleep
 from typing import Any, cast
 
@@ -61,6 +62,16 @@ class Channel(kombu_redis.Channel):
         """
         if waiting := cast(Any, self)._in_poll:
             waiting.refuse_former_master()
+
+    def end_read(self) -> None:
+        """Await the answer to a read that waits for messages: one that nobody awaits takes a message with it.
+
+        It takes a second, or as long as the server may take to answer.
+        """
+        channel = cast(Any, self)
+        if channel.connection and channel._in_poll:
+            with suppress(Empty, *channel.connection.client.connection_errors):
+                channel._brpop_read()
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
         """What each connection is made with: kombu's timeouts, and all else as the store has it.

@@ -1,0 +1,81 @@
+"""A worker that got SIGTERM keeps no message but those of the steps that it runs, however long they take."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from donebit import queue
+from donebit.completion.task import Task
+from donebit.store import keys
+from tests.faults.harness.ground import pass_by
+from tests.stack import DONE_SECONDS, Stack
+from tests.started import eventually
+
+PAUSE = timedelta(seconds=20)  # of a message that waits for its time
+GIVEN_BACK_SECONDS = 10  # the steps that run take an hour
+
+
+def held(stack: Stack) -> int:
+    """How many messages the worker has taken and not acknowledged."""
+    return int(stack.server.client.hlen(keys.of_broker("unacked")))
+
+
+def waiting(stack: Stack, name: str = queue.CONTROL) -> int:
+    return int(stack.server.client.llen(keys.of_broker(name)))
+
+
+@pytest.fixture
+def quiet(stack: Stack) -> Iterator[Stack]:
+    """A stack without the sweep, whose messages would be counted too. Its worker is killed afterwards."""
+    os.kill(stack.processes()["beat"], signal.SIGTERM)
+    eventually(lambda: "beat" not in stack.processes() and held(stack) == waiting(stack) == 0, DONE_SECONDS)
+    yield stack
+    stack.kill_worker()
+    stack.start()
+
+
+def begin_long_step(stack: Stack, folder: Path) -> Task:
+    """Have the worker at a step that takes an hour."""
+    task_id = stack.create(1, job="long", params={"folder": str(folder), "seconds": 3600}, stall_after=3600)
+    eventually(lambda: (folder / "0").exists() and held(stack) == 1, DONE_SECONDS)
+    return stack.task(task_id)
+
+
+def test_what_comes_after_sigterm_is_left_to_other_workers(quiet: Stack, tmp_path: Path) -> None:
+    begin_long_step(quiet, tmp_path)
+
+    quiet.worker.send(signal.SIGTERM)
+    sent = 0
+    while sent < 20 or "Warm shutdown" not in quiet.worker.out:
+        quiet.publisher.announce("nobody")  # the first of them still reaches the worker
+        sent += 1
+        pass_by(0.02)
+
+    eventually(lambda: (waiting(quiet), held(quiet)) == (sent, 1), GIVEN_BACK_SECONDS)
+
+
+def test_what_waits_for_its_time_goes_back_at_sigterm(quiet: Stack, tmp_path: Path) -> None:
+    task = begin_long_step(quiet, tmp_path)
+    quiet.publisher.run_ranges(task, [(0, 1)], pause=PAUSE)
+    eventually(lambda: held(quiet) == 2, DONE_SECONDS)
+
+    quiet.worker.send(signal.SIGTERM)
+
+    eventually(lambda: (waiting(quiet, queue.STEPS), held(quiet)) == (1, 1), GIVEN_BACK_SECONDS)
+
+
+def test_what_no_process_has_begun_goes_back_at_sigterm(quiet: Stack) -> None:
+    for pid in quiet.worker.family() - {quiet.worker.process.pid}:
+        os.kill(pid, signal.SIGSTOP)
+    quiet.publisher.announce("nobody")
+    eventually(lambda: held(quiet) == 1, DONE_SECONDS)
+
+    quiet.worker.send(signal.SIGTERM)
+
+    eventually(lambda: (waiting(quiet), held(quiet)) == (1, 0), GIVEN_BACK_SECONDS)
