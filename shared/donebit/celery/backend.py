@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple, cast
 
 from celery import Celery, states
@@ -17,6 +18,7 @@ from celery.canvas import Signature, maybe_signature
 from celery.exceptions import ChordError
 from celery.result import GroupResult, ResultBase, allow_join_result
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
+from kombu.utils.functional import retry_over_time
 
 from donebit.celery import calling, signatures
 from donebit.celery.compact import CompactResults
@@ -46,6 +48,10 @@ class DonebitBackend(LateSubscriber, CompactResults):
     app: Celery
     expires: int | None
     connparams: dict[str, Any]
+    connection_errors: tuple[type[Exception], ...]
+    always_retry: bool
+    max_retries: float
+    max_sleep_between_retries_ms: int
     _transport_options: dict[str, Any]
     _chord_zset: bool
     _unpack_chord_result: Callable[..., Any]
@@ -86,13 +92,15 @@ class DonebitBackend(LateSubscriber, CompactResults):
         if not is_generator:
             self.begin_header(results)
         super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
+        packed = signatures.packed(body, self.app.conf.task_serializer)
         status: ChordStatus = self._insist(
-            self.chords.start,
-            {"group": group_id, "body": str(body.task)},
-            str(body.id),
-            signatures.packed(body, self.app.conf.task_serializer),
-            expected=0 if is_generator else len(results),
-            ttl=self._kept_for(),
+            lambda: self.chords.start(
+                {"group": group_id, "body": str(body.task)},
+                str(body.id),
+                packed,
+                expected=0 if is_generator else len(results),
+                ttl=self._kept_for(),
+            )
         )
         if status is ChordStatus.TAKEN:
             log.warning("group %s has the id of a task that is no chord: Celery counts it itself", group_id)
@@ -100,7 +108,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
     def set_chord_size(self, group_id: str, chord_size: int) -> None:
         """Set how many parts the header has, which Celery knows when it sends the last one."""
         self.end_header()
-        status = self._insist(self.chords.seal, group_id, chord_size)
+        status = self._insist(lambda: self.chords.seal(group_id, chord_size))
         if status is ChordStatus.UNKNOWN:
             super().set_chord_size(group_id, chord_size)
         elif status is ChordStatus.ENDED:
@@ -154,7 +162,8 @@ class DonebitBackend(LateSubscriber, CompactResults):
             return None
         token = chords.new_token()
         part = self._part(request.id, request.group_index, state, result)
-        report = self._insist(self.chords.report, str(request.group), part, token, self.claim, own)
+        group_id, claim = str(request.group), self.claim
+        report = self._until_counted(lambda: self.chords.report(group_id, part, token, claim, own))
         return CountedPart(report.status, report.completed, report.stored, token)
 
     def _own_result(self, task_id: str, result: Any, state: str, request: Any) -> OwnResult:
@@ -210,9 +219,22 @@ class DonebitBackend(LateSubscriber, CompactResults):
         seconds = getattr(self, "chord_expires", self.expires)
         return timedelta(seconds=seconds) if seconds else NEVER
 
-    def _insist(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Repeat after a lost connection, as Celery does for results: each of these may be repeated."""
-        return self.ensure(lambda: operation(*args, **kwargs), ())
+    def _insist(self, operation: Callable[[], Any]) -> Any:
+        """Repeat after a lost connection, by the retry policy of the options: each may be repeated."""
+        return self.ensure(operation, ())
+
+    def _until_counted(self, operation: Callable[[], Any]) -> Any:
+        """The same, and with result_backend_always_retry as long as Celery tries to store a result."""
+        if not self.always_retry:
+            return self._insist(operation)
+        return retry_over_time(
+            partial(self._insist, operation),
+            self.connection_errors,
+            max_retries=None if math.isinf(self.max_retries) else int(self.max_retries),
+            interval_start=0,
+            interval_step=1,
+            interval_max=self.max_sleep_between_retries_ms / 1000,
+        )
 
 
 class DonebitSentinelBackend(DonebitBackend, SentinelBackend):
