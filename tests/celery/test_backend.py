@@ -16,6 +16,7 @@ from celery.result import AsyncResult, GroupResult
 from kombu.exceptions import EncodeError
 
 from donebit.celery import progress, sweep, sweep_chords
+from donebit.celery.subscribing import _tasks_of
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
 from tests.celery.conftest import Workers
@@ -60,6 +61,26 @@ def test_a_part_of_a_header_that_could_not_be_sent_is_waited_for_too(
         threads.submit(workers, "--pool=threads", "--concurrency=1")
 
         assert project.same.AsyncResult("first").get(timeout=SECONDS) == 1
+
+
+@pytest.mark.parametrize(("expires", "short"), [(100, 5), (0, -1)])
+def test_a_nested_header_is_kept_as_long_as_its_chord(project: ModuleType, expires: int, short: int) -> None:
+    """Celery keeps it under a key of its own; without it the results would be given flat."""
+    project.app.conf.result_expires = expires
+    nested = chain(project.same.s(1), group(project.same.s(), project.same.s()))
+    applied = chord([nested, project.same.s(2)], project.same.s()).apply_async()
+    backend, parts = project.app.backend, cast(GroupResult, applied.parent)
+    key, body = backend.get_key_for_group(parts.id), project.same.s().set(task_id=applied.id)
+
+    left = []
+    for index, part in enumerate(_tasks_of([parts])):
+        if expires:
+            backend.client.expire(key, short)  # most of its time is over
+        request = Context(id=part.id, group=parts.id, group_index=index, chord=body)
+        backend.mark_as_done(part.id, index, request)
+        left.append(backend.client.ttl(key) > short)
+
+    assert left == [bool(expires)] * 3
 
 
 @pytest.fixture

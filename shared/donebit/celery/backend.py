@@ -25,7 +25,7 @@ from donebit.celery.compact import CompactResults
 from donebit.celery.options import checked_address, checked_prefix
 from donebit.celery.subscribing import LateSubscriber
 from donebit.completion import chords
-from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
+from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, PartReported, raw
 
 NEVER = timedelta(days=365)  # of a chord that Celery would keep for ever; renewed by progress
 LEAST_CLAIM_S = 5.0
@@ -163,7 +163,11 @@ class DonebitBackend(LateSubscriber, CompactResults):
         token = chords.new_token()
         part = self._part(request.id, request.group_index, state, result)
         group_id, claim = str(request.group), self.claim
-        report = self._until_counted(lambda: self.chords.report(group_id, part, token, claim, own))
+        report: PartReported = self._until_counted(
+            lambda: self.chords.report(group_id, part, token, claim, own)
+        )
+        if report.renewed:
+            self._renew_header(group_id)
         return CountedPart(report.status, report.completed, report.stored, token)
 
     def _own_result(self, task_id: str, result: Any, state: str, request: Any) -> OwnResult:
@@ -235,6 +239,12 @@ class DonebitBackend(LateSubscriber, CompactResults):
             interval_step=1,
             interval_max=self.max_sleep_between_retries_ms / 1000,
         )
+
+    def _renew_header(self, group_id: str) -> None:
+        """Keep a nested header as long as its chord: without it the results would be given flat."""
+        ttl = max(self._kept_for(), timedelta(seconds=self.expires or 0))
+        key = self.get_key_for_group(group_id)
+        self._insist(lambda: self.client.expire(key, ttl, gt=True))
 
 
 class DonebitSentinelBackend(DonebitBackend, SentinelBackend):
