@@ -8,14 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from celery import chord
 from celery.app.task import Context
+from celery.exceptions import ChordError
 from celery.result import AsyncResult, GroupResult
 
-from donebit.celery import progress
+from donebit.celery import calling, progress
 from donebit.celery.backend import DonebitBackend
 from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
@@ -31,15 +32,20 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
         yield found
 
 
+def request_of(project: ModuleType, applied: AsyncResult[object], index: int) -> Any:
+    """What a worker knows of a part."""
+    parts = cast(GroupResult, applied.parent)
+    part = cast(list[AsyncResult[object]], parts.results)[index]
+    body = project.same.s().set(task_id=applied.id)
+    return Context(id=part.id, group=parts.id, group_index=index, chord=body)
+
+
 def mark_as_done(
     backend: DonebitBackend, project: ModuleType, applied: AsyncResult[object], index: int
 ) -> None:
     """Do what a worker does when a part has returned."""
-    parts = cast(GroupResult, applied.parent)
-    part = cast(list[AsyncResult[object]], parts.results)[index]
-    body = project.same.s().set(task_id=applied.id)
-    request = Context(id=part.id, group=parts.id, group_index=index, chord=body)
-    backend.mark_as_done(part.id, index, request)
+    request = request_of(project, applied, index)
+    backend.mark_as_done(request.id, index, request)
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
@@ -64,3 +70,49 @@ def test_a_part_is_counted_however_long_the_server_is_away_if_told_so(
         assert [one.result() for one in counted] == [None, None]
 
     assert (progress(applied).done, progress(applied).called) == (3, True)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_a_chord_does_not_fail_by_an_outage_while_it_is_gathered(
+    server: RunningServer,
+    project: ModuleType,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    applied = chord([project.same.s(n) for n in range(2)], project.same.s()).apply_async()
+    backend = DonebitBackend(app=project.app, url=server.url)
+    mark_as_done(backend, project, applied, 0)
+    call = calling.call_body
+
+    def starts_again() -> None:
+        eventually(lambda: "Connection to Redis lost" in caplog.text, what="nothing is tried again")
+        server.start()
+
+    with ThreadPoolExecutor() as threads, caplog.at_level(logging.ERROR, "celery.backends.redis"):
+
+        def call_without_a_server(*args: Any) -> Any:
+            server.end()
+            threads.submit(starts_again)
+            return call(*args)
+
+        monkeypatch.setattr(calling, "call_body", call_without_a_server)
+        mark_as_done(backend, project, applied, 1)
+
+    assert (progress(applied).called, applied.state) == (True, "PENDING")  # its message waits for a worker
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_errbacks_are_called_though_a_chords_results_cannot_be_kept(
+    project: ModuleType, valkey: RunningServer
+) -> None:
+    """What Celery keeps them in is of another type, say, from before its order was changed."""
+    applied = chord([project.same.s(n) for n in range(2)], project.same.s()).apply_async()
+    backend, parts = project.app.backend, cast(GroupResult, applied.parent)
+    valkey.client.set(backend.get_key_for_group(parts.id, ".j"), "of another type")
+    mark_as_done(backend, project, applied, 0)
+
+    request = request_of(project, applied, 1)
+    backend.mark_as_failure(request.id, ValueError("bad"), request=request)
+
+    assert isinstance(applied.result, ChordError)
+    assert progress(applied).called

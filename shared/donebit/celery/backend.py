@@ -16,11 +16,12 @@ from celery import Celery, states
 from celery.backends.redis import SentinelBackend
 from celery.canvas import Signature, maybe_signature
 from celery.exceptions import ChordError
-from celery.result import GroupResult, ResultBase, allow_join_result
+from celery.result import GroupResult, ResultBase, allow_join_result, result_from_tuple
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
 from kombu.utils.functional import retry_over_time
 
 from donebit.celery import calling, signatures
+from donebit.celery.calling import KeptOfChord
 from donebit.celery.compact import CompactResults
 from donebit.celery.options import checked_address, checked_prefix
 from donebit.celery.subscribing import LateSubscriber
@@ -93,7 +94,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
             self.begin_header(results)
         super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
         packed = signatures.packed(body, self.app.conf.task_serializer)
-        status: ChordStatus = self._insist(
+        status: ChordStatus = self.insist(
             lambda: self.chords.start(
                 {"group": group_id, "body": str(body.task)},
                 str(body.id),
@@ -108,7 +109,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
     def set_chord_size(self, group_id: str, chord_size: int) -> None:
         """Set how many parts the header has, which Celery knows when it sends the last one."""
         self.end_header()
-        status = self._insist(lambda: self.chords.seal(group_id, chord_size))
+        status = self.insist(lambda: self.chords.seal(group_id, chord_size))
         if status is ChordStatus.UNKNOWN:
             super().set_chord_size(group_id, chord_size)
         elif status is ChordStatus.ENDED:
@@ -177,24 +178,32 @@ class DonebitBackend(LateSubscriber, CompactResults):
         value = self.encode({**meta, "task_id": task_id})
         return OwnResult(self.get_key_for_task(task_id), value, int(self.expires or 0))
 
-    def gathered(self, group_id: str) -> list[Any]:
+    def kept(self, group_id: str) -> KeptOfChord:
+        """What is kept of an ended chord; a lost connection is no failure of the chord."""
+        return cast(KeptOfChord, self.insist(lambda: self._kept(group_id)))
+
+    def _kept(self, group_id: str) -> KeptOfChord:
+        header: Any = self.client.get(self.get_key_for_group(group_id))
+        results = self.chords.results(group_id, by_index=self.by_index)
+        return KeptOfChord(header, self.chords.record(group_id), results)
+
+    def gathered(self, group_id: str, kept: KeptOfChord) -> list[Any]:
         """The results of an ended chord, in their order and as nested as its header.
 
         Raises:
             ChordError: a part failed, or has ended without a result.
         """
-        nested: GroupResult | None = GroupResult.restore(group_id, app=self.app)
-        record = self.chords.record(group_id)
-        kept = self.chords.results(group_id, by_index=self.by_index)
-        if len(kept) < int(record.get("count", 0)):
-            raise ChordError(f"chord {group_id} is {record['state']}, and some of its parts have no result")
-        if nested is None:
-            return [self._unpack_chord_result(one, self.decode) for one in kept]
-        by_id = {one[1]: one[3] for one in map(self.decode, kept) if one[2] == states.SUCCESS}
+        if len(kept.results) < int(kept.record.get("count", 0)):
+            state = kept.record["state"]
+            raise ChordError(f"chord {group_id} is {state}, and some of its parts have no result")
+        if kept.header is None:
+            return [self._unpack_chord_result(one, self.decode) for one in kept.results]
+        header = result_from_tuple(self.decode(raw(kept.header))["result"], self.app)
+        by_id = {one[1]: one[3] for one in map(self.decode, kept.results) if one[2] == states.SUCCESS}
         try:
-            return cast(list[Any], _arranged(nested, by_id))
+            return cast(list[Any], _arranged(header, by_id))
         except KeyError:  # some failed, or is known by another id: Celery waits for each
-            return _joined(nested, self.app.conf.result_chord_join_timeout)
+            return _joined(header, self.app.conf.result_chord_join_timeout)
 
     def preserve(self, group_id: str) -> None:
         """Leave the results of a chord that failed where Celery leaves them, until they expire."""
@@ -223,16 +232,16 @@ class DonebitBackend(LateSubscriber, CompactResults):
         seconds = getattr(self, "chord_expires", self.expires)
         return timedelta(seconds=seconds) if seconds else NEVER
 
-    def _insist(self, operation: Callable[[], Any]) -> Any:
+    def insist(self, operation: Callable[[], Any]) -> Any:
         """Repeat after a lost connection, by the retry policy of the options: each may be repeated."""
         return self.ensure(operation, ())
 
     def _until_counted(self, operation: Callable[[], Any]) -> Any:
         """The same, and with result_backend_always_retry as long as Celery tries to store a result."""
         if not self.always_retry:
-            return self._insist(operation)
+            return self.insist(operation)
         return retry_over_time(
-            partial(self._insist, operation),
+            partial(self.insist, operation),
             self.connection_errors,
             max_retries=None if math.isinf(self.max_retries) else int(self.max_retries),
             interval_start=0,
@@ -244,7 +253,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
         """Keep a nested header as long as its chord: without it the results would be given flat."""
         ttl = max(self._kept_for(), timedelta(seconds=self.expires or 0))
         key = self.get_key_for_group(group_id)
-        self._insist(lambda: self.client.expire(key, ttl, gt=True))
+        self.insist(lambda: self.client.expire(key, ttl, gt=True))
 
 
 class DonebitSentinelBackend(DonebitBackend, SentinelBackend):
