@@ -141,9 +141,10 @@ def test_a_sweep_leaves_a_body_that_its_application_may_not_read(
     project: ModuleType, lasting_store: tuple[object, Store]
 ) -> None:
     conf = project.app.conf
-    conf.task_serializer, conf.accept_content = "pickle", ["json", "pickle"]
-    of_another = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
-    conf.task_serializer, conf.accept_content = "json", ["json"]
+    conf.accept_content = ["json", "pickle"]
+    pickled = project.same.s().set(serializer="pickle")
+    of_another = chord([project.same.s(1), project.same.s(2)], pickled).apply_async()
+    conf.accept_content = ["json"]
     own = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
     for applied in (of_another, own):
         end(lasting_store[1], applied)

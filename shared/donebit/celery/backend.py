@@ -93,7 +93,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
         if not is_generator:
             self.begin_header(results)
         super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
-        packed = signatures.packed(body, self.app.conf.task_serializer)
+        packed = signatures.packed(self.app, body)
         status: ChordStatus = self.insist(
             lambda: self.chords.start(
                 {"group": group_id, "body": str(body.task)},
