@@ -125,7 +125,9 @@ def test_a_sweep_leaves_the_bodies_of_other_applications(
     """Its own is called though one of another application is due before it."""
     monkeypatch.setattr(sweep, "AT_ONCE", 1)
     of_another = project.app.signature("another.total")
-    bodies = [of_another, chord([project.same.s(), project.same.s()], of_another), project.same.s()]
+    gathering = project.app.tasks["celery.accumulate"].s(index=0).set(chord=of_another)  # every one has it
+    nested = chord([project.same.s(), project.same.s()], of_another)
+    bodies = [of_another, nested, gathering, project.same.s()]
     for body in bodies:
         applied = chord([project.same.s(1), project.same.s(2)], body).apply_async()
         end(lasting_store[1], applied)
@@ -133,7 +135,7 @@ def test_a_sweep_leaves_the_bodies_of_other_applications(
     assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
     assert progress(applied).called
     project.app.task(sum_of, name="another.total", shared=False)
-    assert (sweep_chords(project.app), sweep_chords(project.app)) == (2, 0)
+    assert (sweep_chords(project.app), sweep_chords(project.app)) == (3, 0)
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
