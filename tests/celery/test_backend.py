@@ -16,6 +16,7 @@ from celery.result import AsyncResult, GroupResult
 from kombu.exceptions import EncodeError
 
 from donebit.celery import progress, sweep, sweep_chords
+from donebit.celery.subscribing import _tasks_of
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
 from tests.celery.conftest import Workers
@@ -62,6 +63,26 @@ def test_a_part_of_a_header_that_could_not_be_sent_is_waited_for_too(
         assert project.same.AsyncResult("first").get(timeout=SECONDS) == 1
 
 
+@pytest.mark.parametrize(("expires", "short"), [(100, 5), (0, -1)])
+def test_a_nested_header_is_kept_as_long_as_its_chord(project: ModuleType, expires: int, short: int) -> None:
+    """Celery keeps it under a key of its own; without it the results would be given flat."""
+    project.app.conf.result_expires = expires
+    nested = chain(project.same.s(1), group(project.same.s(), project.same.s()))
+    applied = chord([nested, project.same.s(2)], project.same.s()).apply_async()
+    backend, parts = project.app.backend, cast(GroupResult, applied.parent)
+    key, body = backend.get_key_for_group(parts.id), project.same.s().set(task_id=applied.id)
+
+    left = []
+    for index, part in enumerate(_tasks_of([parts])):
+        if expires:
+            backend.client.expire(key, short)  # most of its time is over
+        request = Context(id=part.id, group=parts.id, group_index=index, chord=body)
+        backend.mark_as_done(part.id, index, request)
+        left.append(backend.client.ttl(key) > short)
+
+    assert left == [bool(expires)] * 3
+
+
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server of the test's own, which Sentinels watch, is the application's result backend."""
@@ -104,7 +125,9 @@ def test_a_sweep_leaves_the_bodies_of_other_applications(
     """Its own is called though one of another application is due before it."""
     monkeypatch.setattr(sweep, "AT_ONCE", 1)
     of_another = project.app.signature("another.total")
-    bodies = [of_another, chord([project.same.s(), project.same.s()], of_another), project.same.s()]
+    gathering = project.app.tasks["celery.accumulate"].s(index=0).set(chord=of_another)  # every one has it
+    nested = chord([project.same.s(), project.same.s()], of_another)
+    bodies = [of_another, nested, gathering, project.same.s()]
     for body in bodies:
         applied = chord([project.same.s(1), project.same.s(2)], body).apply_async()
         end(lasting_store[1], applied)
@@ -112,7 +135,7 @@ def test_a_sweep_leaves_the_bodies_of_other_applications(
     assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
     assert progress(applied).called
     project.app.task(sum_of, name="another.total", shared=False)
-    assert (sweep_chords(project.app), sweep_chords(project.app)) == (2, 0)
+    assert (sweep_chords(project.app), sweep_chords(project.app)) == (3, 0)
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
@@ -120,9 +143,10 @@ def test_a_sweep_leaves_a_body_that_its_application_may_not_read(
     project: ModuleType, lasting_store: tuple[object, Store]
 ) -> None:
     conf = project.app.conf
-    conf.task_serializer, conf.accept_content = "pickle", ["json", "pickle"]
-    of_another = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
-    conf.task_serializer, conf.accept_content = "json", ["json"]
+    conf.accept_content = ["json", "pickle"]
+    pickled = project.same.s().set(serializer="pickle")
+    of_another = chord([project.same.s(1), project.same.s(2)], pickled).apply_async()
+    conf.accept_content = ["json"]
     own = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
     for applied in (of_another, own):
         end(lasting_store[1], applied)

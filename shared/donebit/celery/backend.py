@@ -6,24 +6,27 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple, cast
 
 from celery import Celery, states
 from celery.backends.redis import SentinelBackend
 from celery.canvas import Signature, maybe_signature
 from celery.exceptions import ChordError
-from celery.result import GroupResult, ResultBase, allow_join_result
+from celery.result import GroupResult, ResultBase, allow_join_result, result_from_tuple
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
+from kombu.utils.functional import retry_over_time
 
 from donebit.celery import calling, signatures
+from donebit.celery.calling import KeptOfChord
 from donebit.celery.compact import CompactResults
 from donebit.celery.options import checked_address, checked_prefix
 from donebit.celery.subscribing import LateSubscriber
 from donebit.completion import chords
-from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
+from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, PartReported, raw
 
 NEVER = timedelta(days=365)  # of a chord that Celery would keep for ever; renewed by progress
 LEAST_CLAIM_S = 5.0
@@ -46,6 +49,10 @@ class DonebitBackend(LateSubscriber, CompactResults):
     app: Celery
     expires: int | None
     connparams: dict[str, Any]
+    connection_errors: tuple[type[Exception], ...]
+    always_retry: bool
+    max_retries: float
+    max_sleep_between_retries_ms: int
     _transport_options: dict[str, Any]
     _chord_zset: bool
     _unpack_chord_result: Callable[..., Any]
@@ -86,13 +93,15 @@ class DonebitBackend(LateSubscriber, CompactResults):
         if not is_generator:
             self.begin_header(results)
         super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
-        status: ChordStatus = self._insist(
-            self.chords.start,
-            {"group": group_id, "body": str(body.task)},
-            str(body.id),
-            signatures.packed(body, self.app.conf.task_serializer),
-            expected=0 if is_generator else len(results),
-            ttl=self._kept_for(),
+        packed = signatures.packed(self.app, body)
+        status: ChordStatus = self.insist(
+            lambda: self.chords.start(
+                {"group": group_id, "body": str(body.task)},
+                str(body.id),
+                packed,
+                expected=0 if is_generator else len(results),
+                ttl=self._kept_for(),
+            )
         )
         if status is ChordStatus.TAKEN:
             log.warning("group %s has the id of a task that is no chord: Celery counts it itself", group_id)
@@ -100,7 +109,7 @@ class DonebitBackend(LateSubscriber, CompactResults):
     def set_chord_size(self, group_id: str, chord_size: int) -> None:
         """Set how many parts the header has, which Celery knows when it sends the last one."""
         self.end_header()
-        status = self._insist(self.chords.seal, group_id, chord_size)
+        status = self.insist(lambda: self.chords.seal(group_id, chord_size))
         if status is ChordStatus.UNKNOWN:
             super().set_chord_size(group_id, chord_size)
         elif status is ChordStatus.ENDED:
@@ -154,7 +163,12 @@ class DonebitBackend(LateSubscriber, CompactResults):
             return None
         token = chords.new_token()
         part = self._part(request.id, request.group_index, state, result)
-        report = self._insist(self.chords.report, str(request.group), part, token, self.claim, own)
+        group_id, claim = str(request.group), self.claim
+        report: PartReported = self._until_counted(
+            lambda: self.chords.report(group_id, part, token, claim, own)
+        )
+        if report.renewed:
+            self._renew_header(group_id)
         return CountedPart(report.status, report.completed, report.stored, token)
 
     def _own_result(self, task_id: str, result: Any, state: str, request: Any) -> OwnResult:
@@ -164,24 +178,32 @@ class DonebitBackend(LateSubscriber, CompactResults):
         value = self.encode({**meta, "task_id": task_id})
         return OwnResult(self.get_key_for_task(task_id), value, int(self.expires or 0))
 
-    def gathered(self, group_id: str) -> list[Any]:
+    def kept(self, group_id: str) -> KeptOfChord:
+        """What is kept of an ended chord; a lost connection is no failure of the chord."""
+        return cast(KeptOfChord, self.insist(lambda: self._kept(group_id)))
+
+    def _kept(self, group_id: str) -> KeptOfChord:
+        header: Any = self.client.get(self.get_key_for_group(group_id))
+        results = self.chords.results(group_id, by_index=self.by_index)
+        return KeptOfChord(header, self.chords.record(group_id), results)
+
+    def gathered(self, group_id: str, kept: KeptOfChord) -> list[Any]:
         """The results of an ended chord, in their order and as nested as its header.
 
         Raises:
             ChordError: a part failed, or has ended without a result.
         """
-        nested: GroupResult | None = GroupResult.restore(group_id, app=self.app)
-        record = self.chords.record(group_id)
-        kept = self.chords.results(group_id, by_index=self.by_index)
-        if len(kept) < int(record.get("count", 0)):
-            raise ChordError(f"chord {group_id} is {record['state']}, and some of its parts have no result")
-        if nested is None:
-            return [self._unpack_chord_result(one, self.decode) for one in kept]
-        by_id = {one[1]: one[3] for one in map(self.decode, kept) if one[2] == states.SUCCESS}
+        if len(kept.results) < int(kept.record.get("count", 0)):
+            state = kept.record["state"]
+            raise ChordError(f"chord {group_id} is {state}, and some of its parts have no result")
+        if kept.header is None:
+            return [self._unpack_chord_result(one, self.decode) for one in kept.results]
+        header = result_from_tuple(self.decode(raw(kept.header))["result"], self.app)
+        by_id = {one[1]: one[3] for one in map(self.decode, kept.results) if one[2] == states.SUCCESS}
         try:
-            return cast(list[Any], _arranged(nested, by_id))
+            return cast(list[Any], _arranged(header, by_id))
         except KeyError:  # some failed, or is known by another id: Celery waits for each
-            return _joined(nested, self.app.conf.result_chord_join_timeout)
+            return _joined(header, self.app.conf.result_chord_join_timeout)
 
     def preserve(self, group_id: str) -> None:
         """Leave the results of a chord that failed where Celery leaves them, until they expire."""
@@ -210,9 +232,28 @@ class DonebitBackend(LateSubscriber, CompactResults):
         seconds = getattr(self, "chord_expires", self.expires)
         return timedelta(seconds=seconds) if seconds else NEVER
 
-    def _insist(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Repeat after a lost connection, as Celery does for results: each of these may be repeated."""
-        return self.ensure(lambda: operation(*args, **kwargs), ())
+    def insist(self, operation: Callable[[], Any]) -> Any:
+        """Repeat after a lost connection, by the retry policy of the options: each may be repeated."""
+        return self.ensure(operation, ())
+
+    def _until_counted(self, operation: Callable[[], Any]) -> Any:
+        """The same, and with result_backend_always_retry as long as Celery tries to store a result."""
+        if not self.always_retry:
+            return self.insist(operation)
+        return retry_over_time(
+            partial(self.insist, operation),
+            self.connection_errors,
+            max_retries=None if math.isinf(self.max_retries) else int(self.max_retries),
+            interval_start=0,
+            interval_step=1,
+            interval_max=self.max_sleep_between_retries_ms / 1000,
+        )
+
+    def _renew_header(self, group_id: str) -> None:
+        """Keep a nested header as long as its chord: without it the results would be given flat."""
+        ttl = max(self._kept_for(), timedelta(seconds=self.expires or 0))
+        key = self.get_key_for_group(group_id)
+        self.insist(lambda: self.client.expire(key, ttl, gt=True))
 
 
 class DonebitSentinelBackend(DonebitBackend, SentinelBackend):

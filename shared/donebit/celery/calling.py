@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from celery import Celery, states
 from celery.canvas import Signature
@@ -21,6 +22,19 @@ ROUTING = ("queue", "exchange", "routing_key", "priority")
 log = logging.getLogger(__name__)
 
 
+class KeptOfChord(NamedTuple):
+    """What is kept of an ended chord.
+
+    Attributes:
+        header: as Celery encodes it, if it is nested
+        results: as Celery encodes them, in their order
+    """
+
+    header: bytes | str | None
+    record: dict[str, str]
+    results: list[bytes]
+
+
 class ChordBackend(Protocol):
     """What calling needs of the result backend."""
 
@@ -30,33 +44,55 @@ class ChordBackend(Protocol):
     def chords(self) -> ChordTasks: ...
     @property
     def claim(self) -> timedelta: ...
-    def gathered(self, group_id: str) -> list[Any]: ...
+    def insist(self, operation: Callable[[], Any]) -> Any: ...
+    def kept(self, group_id: str) -> KeptOfChord: ...
+    def gathered(self, group_id: str, kept: KeptOfChord) -> list[Any]: ...
     def preserve(self, group_id: str) -> None: ...
     def publish_claim(self, body: Signature[Any]) -> timedelta: ...
     def chord_error_from_stack(self, callback: Signature[Any], exc: Any = ...) -> Any: ...
     def get_task_meta(self, task_id: str, cache: bool = ...) -> Any: ...  # noqa: FBT001  # as Celery has it
 
 
-def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token: str) -> None:
+def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token: str) -> bool:
     """Call the body with the results of an ended chord, or its errbacks if a part failed.
 
     Args:
         token: of the caller, who has claimed the chord
+
+    Returns:
+        whether this call did; a sweep does where it could not
     """
-    results, error = _gathered(backend, group_id)
-    nonce = backend.chords.hold(group_id, token, backend.publish_claim(body))
+    try:
+        return _call(backend, group_id, body, token)
+    except Exception:  # the part that ended the chord is counted, and has not failed
+        log.exception("chord %s cannot be called now: a sweep calls it", group_id)
+        return False
+
+
+def _call(backend: ChordBackend, group_id: str, body: Signature[Any], token: str) -> bool:
+    results, error = _gathered(backend, group_id, backend.kept(group_id))
+    lease = backend.publish_claim(body)
+    nonce = backend.insist(lambda: backend.chords.hold(group_id, token, lease))
     if nonce is None:
         log.warning("another process has taken over calling chord %s", group_id)
-        return
+        return False
+    error = error or _publish(backend.app, group_id, signatures.marked(body, group_id, nonce), results)
+    if error:
+        _fail(backend, group_id, body, error)
+    backend.insist(lambda: backend.chords.close(group_id, token))
+    return True
+
+
+def _fail(backend: ChordBackend, group_id: str, body: Signature[Any], error: ChordError) -> None:
+    """Fail a body as Celery does, and leave the results of its header where Celery leaves them."""
     try:
-        error = error or _publish(backend.app, group_id, signatures.marked(body, group_id, nonce), results)
-        if error:
-            backend.preserve(group_id)
-            raise error  # for Celery takes the traceback from the exception that is being handled
+        raise error  # for Celery takes the traceback from the exception that is being handled
     except ChordError as raised:
         backend.chord_error_from_stack(body, raised)
-    finally:
-        backend.chords.close(group_id, token)
+    try:
+        backend.preserve(group_id)
+    except Exception as problem:
+        log.warning("the results of chord %s, which failed, are not kept: %r", group_id, problem)
 
 
 def call_ended(backend: ChordBackend, task_id: str, *, asked: bool = False) -> bool:
@@ -86,8 +122,7 @@ def call_ended(backend: ChordBackend, task_id: str, *, asked: bool = False) -> b
             _ask(backend, group_id, body, token)
             return False
     log.warning("the body of chord %s was not called by the process that ended it: calling it now", group_id)
-    call_body(backend, group_id, body, token)
-    return True
+    return call_body(backend, group_id, body, token)
 
 
 def _ask(backend: ChordBackend, group_id: str, body: Signature[Any], token: str) -> None:
@@ -99,9 +134,9 @@ def _ask(backend: ChordBackend, group_id: str, body: Signature[Any], token: str)
     backend.app.send_task(CALL, (chords.task_id_of(group_id),), **routed)
 
 
-def _gathered(backend: ChordBackend, group_id: str) -> tuple[list[Any], ChordError | None]:
+def _gathered(backend: ChordBackend, group_id: str, kept: KeptOfChord) -> tuple[list[Any], ChordError | None]:
     try:
-        return backend.gathered(group_id), None
+        return backend.gathered(group_id, kept), None
     except ChordError as error:
         log.exception("Chord %r raised: %r", group_id, error)
         return [], error

@@ -32,7 +32,7 @@ from donebit.store.chords import (
 )
 from donebit.utf8 import printable
 
-__all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
+__all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "PartReported", "Taken", "raw"]
 
 PLAIN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORT_ID = 22  # characters: 16 bytes as base64, without its padding

@@ -77,11 +77,13 @@ class PartReported(NamedTuple):
     Attributes:
         completed: the caller is to call the body
         stored: the part's own result is stored, and announced
+        renewed: what is kept of the chord has its whole TTL again
     """
 
     status: ChordStatus
     completed: bool
     stored: bool
+    renewed: bool
 
 
 class Taken(StrEnum):
@@ -152,9 +154,8 @@ class ChordStore:
         args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX, now_ms]
         if own:
             names, args = [*names, cast(str, own.key)], [*args, own.value, own.ttl_s]
-        answer = cast(list[object], self._scripts["report_part"](keys=names, args=args))
-        status, completed, stored = answer
-        return PartReported(ChordStatus(text(status)), bool(completed), bool(stored))
+        status, *others = cast(list[object], self._scripts["report_part"](keys=names, args=args))
+        return PartReported(ChordStatus(text(status)), *map(bool, others))
 
     def seal_chord(self, task_id: str, size: int, token: str) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""
@@ -217,8 +218,7 @@ class ChordStore:
 
     def results(self, task_id: str) -> list[bytes]:
         """What the parts returned, in the order they reported."""
-        key = self._keys.chord_results(task_id)
-        # As bytes also where the application's client decodes what it reads: the ids in them are no text.
+        key = self._keys.chord_results(task_id)  # as bytes where the client decodes too: the ids are no text
         found = self._client.execute_command("LRANGE", key, 0, -1, NEVER_DECODE=True)  # type: ignore[no-untyped-call]  # the library leaves it untyped
         return cast(list[bytes], found)
 

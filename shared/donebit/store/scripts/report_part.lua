@@ -9,22 +9,23 @@
 --               JSON   ARGV[8] how many errors are kept   ARGV[9] how long the caller may take to call the body, in ms
 -- ARGV[10] the largest index that is a step while the size is not known   ARGV[11] now in ms
 -- ARGV[12] the part's own result   ARGV[13] its TTL in seconds, 0 for none
--- returns {status, completed, stored}; status 'unknown' for no chord, 'late' when it has ended, 'again' when the part has
---               reported before, 'more' when every step is another's, or 'ok'; completed 1 for the call that is to call
---               the body, and for that same call again; stored 1 when its own result was stored and announced, which
---               it is with the part's first report and where nothing was stored before: else Celery's code decides
+-- returns {status, completed, stored, renewed}; status 'unknown' for no chord, 'late' when it has ended, 'again' when
+--               the part has reported before, 'more' when every step is another's, or 'ok'; completed 1 for the call that
+--               is to call the body, and for that same call again; stored 1 when its own result was stored and announced,
+--               which it is with the part's first report and where nothing was stored before: else Celery's code decides;
+--               renewed 1 when what is kept of the chord has its whole TTL again
 -- Why a script: a part's bit and its result stand together or not at all, so the first result of a part is the only
 --               one. The claim and the entry that the sweep looks at come with the last bit: whoever dies afterwards
 --               leaves a chord that is called by another.
 local bitmap, record, failures = KEYS[1], KEYS[2], KEYS[3]
 local r = redis.call('HMGET', record, 'chord', 'state', 'count', 'left', 'failed', 'size', 'renew_at', 'ttl')
 local state, count, left, failed, size = r[2], tonumber(r[3]), tonumber(r[4]), tonumber(r[5]), tonumber(r[6])
-if not r[1] then return {'unknown', 0, 0} end
+if not r[1] then return {'unknown', 0, 0, 0} end
 if state ~= 'running' then
   local call = redis.call('HMGET', record, 'caller', 'called_at')
-  return {'late', call[1] == ARGV[2] and not call[2] and 1 or 0, 0}
+  return {'late', call[1] == ARGV[2] and not call[2] and 1 or 0, 0, 0}
 end
-if redis.call('GETBIT', bitmap, count) == 0 then return {'unknown', 0, 0} end -- its bitmap has expired
+if redis.call('GETBIT', bitmap, count) == 0 then return {'unknown', 0, 0, 0} end -- its bitmap has expired
 
 local index, failing, slot, beside = tonumber(ARGV[4]), ARGV[5] == '1', nil, false
 if index and (size and index < size or not size) and index < tonumber(ARGV[10]) then
@@ -42,12 +43,12 @@ if index and (size and index < size or not size) and index < tonumber(ARGV[10]) 
   if free then
     slot = index
   elseif redis.call('GETRANGE', KEYS[6], index * 8, index * 8 + 7) == ARGV[3] then
-    return {'again', 0, 0}
+    return {'again', 0, 0, 0}
   end
 end
 if not slot then
   -- Added to the chord, one of several at the end of a chain, or without an index: any free step will do.
-  if redis.call('HEXISTS', KEYS[7], ARGV[3]) == 1 then return {'again', 0, 0} end
+  if redis.call('HEXISTS', KEYS[7], ARGV[3]) == 1 then return {'again', 0, 0, 0} end
   beside = failing and 'f' or 'd'
   if size then
     local b = redis.call('HMGET', record, 'used', 'added', 'top')
@@ -58,7 +59,7 @@ if not slot then
       while top >= 0 and redis.call('GETBIT', bitmap, top) + redis.call('GETBIT', failures, top) > 0 do
         top = top - 1
       end
-      if top < 0 then return {'more', 0, 0} end
+      if top < 0 then return {'more', 0, 0, 0} end
       slot = top
     end
     beside = slot
@@ -103,13 +104,14 @@ if size and left <= 0 then
     redis.call('PEXPIRE', KEYS[9], math.max(redis.call('PTTL', KEYS[9]), tonumber(r[8])))
     if done then redis.call('UNLINK', bitmap) end
     for i = 1, 8 do redis.call('PEXPIRE', KEYS[i], r[8]) end
-    return {'ok', 1, stored}
+    return {'ok', 1, stored, 1}
   end
 end
 redis.call('HSET', record, 'left', left, 'last_progress_at', ARGV[11])
 -- Renewed when a hundredth of the TTL has passed, not with every part; what has been made just now always.
-if tonumber(ARGV[11]) >= tonumber(r[7]) or kept <= 2 then
+local renewing = tonumber(ARGV[11]) >= tonumber(r[7]) or kept <= 2
+if renewing then
   redis.call('HSET', record, 'renew_at', ARGV[11] + math.floor(r[8] / 100))
   for i = 1, 8 do redis.call('PEXPIRE', KEYS[i], r[8]) end
 end
-return {'ok', 0, stored}
+return {'ok', 0, stored, renewing and 1 or 0}
