@@ -33,7 +33,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def event_lifecycle(path: EventPath, query: LifecycleQuery) -> Reply:
         """Count new, returning, resurrecting and dormant users of each period."""
         question = question_of(path)
-        periods = periods_of(site, question, query, query.granularity, query.periods)
+        periods = periods_of(site, question, query, query.granularity, query.periods, "periods")
         made = answer_to(lifecycle.lifecycle, site, question, periods)
         return answer(
             LifecycleAnswer(

@@ -44,7 +44,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """Count how many of each period's users came back in later periods (cohort matrix)."""
         question = question_of(path, query)
         cohorts.refuse_too_many(query.rows, query.columns)
-        periods = periods_of(site, question, query, query.granularity, query.rows)
+        periods = periods_of(site, question, query, query.granularity, query.rows, "rows")
         matrix = answer_to(cohorts.matrix, site, question, periods, query.columns)
         return answer(retention_answer(question, query, matrix))
 

@@ -35,7 +35,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """Count users by the number of recent periods in which they were active."""
         question = question_of(path)
         until = SuccessiveQuery(at=query.at)
-        periods = periods_of(site, question, until, query.granularity, query.periods)
+        periods = periods_of(site, question, until, query.granularity, query.periods, "periods")
         made = answer_to(stickiness.distribution, site, question, periods)
         return answer(stickiness_answer(path.event, query, made))
 
@@ -43,7 +43,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def event_ratios(path: EventPath, query: RatiosQuery) -> Reply:
         """Show daily, weekly and monthly active users and the DAU/WAU/MAU ratios."""
         question = question_of(path)
-        days = periods_of(site, question, query, "day", query.days)
+        days = periods_of(site, question, query, "day", query.days, "days")
         active = answer_to(stickiness.active_users, site, question, days)
         return answer(RatiosAnswer(event=path.event, days=[ratios(one, question) for one in active]))
 

@@ -14,9 +14,12 @@ from donebit.errors import InvalidInput
 
 
 def periods_of(
-    site: Site, asked: Question, query: SuccessiveQuery, granularity: str, number: int
+    site: Site, asked: Question, query: SuccessiveQuery, granularity: str, number: int, field: str
 ) -> list[Period]:
     """The `number` periods of a request, the last that of `at`, or the first that of `from`.
+
+    Args:
+        field: the parameter that their number was given in.
 
     Raises:
         InvalidInput: both are given, the periods have not begun, or the first has expired.
@@ -27,7 +30,8 @@ def periods_of(
         first = site.calendar.period_at(Granularity(granularity), site.calendar.moment(query.from_, "from"))
         return retention.periods_from(site, asked, first, number)
     at = site.calendar.moment(query.at) if query.at else asked.now
-    return retention.periods_until(site, asked, site.calendar.period_at(Granularity(granularity), at), number)
+    last = site.calendar.period_at(Granularity(granularity), at)
+    return retention.periods_until(site, asked, last, number, field)
 
 
 def named_period(site: Site, asked: Question, name: str, field: str) -> Period:

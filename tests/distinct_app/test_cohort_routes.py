@@ -270,9 +270,11 @@ def test_a_refused_question_names_the_bound_and_changes_nothing(
     ("asked", "why"),
     [
         ("lifecycle?periods=11&granularity=day", r"the day 2026-11-10 is no longer kept: the period before"),
+        ("lifecycle?periods=30&granularity=day", r"no longer kept: periods must not be further back"),
+        ("stickiness/ratios?days=30", r"no longer kept: days must not be further back"),
         ("lifecycle/members?period=2026-11-11&state=new", r"the day 2026-11-10 is no longer kept"),
         ("stickiness/ratios?days=1", r"the day 2026-10-23 is no longer kept: the first of 30 days must not"),
-        ("stickiness", r"the day 2026-11-10 is no longer kept: rows must not be further back than 10 days"),
+        ("stickiness", r"the day 2026-11-10 is no longer kept: periods must not be further back than 10"),
         ("retention?return=write&granularity=day&at=2026-11-10", r"the day 2026-11-10 is no longer kept"),
     ],
 )

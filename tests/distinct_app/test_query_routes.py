@@ -78,6 +78,27 @@ def test_a_cohort_is_saved_and_asked_about(distinct: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ids", "kind", "users"), [("", "texts", ["x", "y"]), ("?ids=mapped", "mapped", [4_000_000_000, 17])]
+)
+def test_all_but_nobody_are_listed_and_saved_by_their_ids(
+    store: Store, ids: str, kind: str, users: list[Any]
+) -> None:
+    client = Services(store).distinct
+    body_of(client.post(f"/events/t{ids}", json={"users": users}))
+    body_of(client.put("/flags/integers/users", json={"users": [77]}))
+    asked = {"text": "!never"}
+
+    listed = body_of(client.post("/query/members", json=asked))
+    saved = body_of(client.put("/flags/all", json=asked))
+    refused = problem_of(client.put("/flags/integers", json=asked))
+
+    assert (listed["users"], listed["kind"], saved["count"], saved["kind"]) == (users, kind, 2, kind)
+    assert body_of(client.get("/flags/all/users"))["users"] == users
+    assert "flag integers has integers" in refused["detail"]
+    assert body_of(client.get("/flags/integers/users"))["users"] == [77]
+
+
+@pytest.mark.parametrize(
     ("query", "count"),
     [
         (f"from={LAST_WEEK}", 4),

@@ -9,15 +9,22 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock, deadline
+from donebit.activity.analytics import retention, stickiness
+from donebit.activity.analytics.retention import Cohort
+from donebit.activity.events import event as events
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
+from donebit.activity.transfer import import_
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
-from tests.activity.arranged import real_now, record
+from tests.activity.arranged import real_now, record, site_on
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.axis import AXIS_HEIGHT, ticks
+from trigger_app.pages.distinct.choice import Chosen
+from trigger_app.pages.distinct.curves import curves
 from trigger_app.pages.distinct.expression import Refusal, Result, result
-from trigger_app.pages.distinct.figures import last_reads, read_figures
+from trigger_app.pages.distinct.figures import figures, last_reads, read_figures
 from trigger_app.pages.distinct.retention import Cell
 from trigger_app.pages.distinct.routes import part
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
@@ -245,3 +252,22 @@ def context_on(store: Store) -> PageContext:
     context: PageContext = object.__new__(PageContext)
     object.__setattr__(context, "site", site(store))
     return context
+
+
+def test_curves_have_an_imported_week_as_the_figures_do(real_store: Store) -> None:
+    site, now = site_on(real_store), real_now()
+    week = site.calendar.before(site.calendar.period_at(Granularity.WEEK, now))
+    import_.add_users(site, "seen", week, [1, 2, 3], now)
+    record(real_store, [3, 4], "seen", now)
+
+    *before, last = curves(Chosen(site, events.get(site, "seen"), Granularity.WEEK, now))
+    ratios = stickiness.active_users(
+        site,
+        retention.question(site, "seen", None, Cohort.RECURRING, now),
+        [site.calendar.named(point.day, "day") for point in (*before, last)],
+    )
+
+    assert (last.users, last.rolling_30) == (2, figures(site, "seen")["rolling_30"]) == (2, 4)
+    assert [point[1:] for point in (*before, last)] == [
+        (one.daily, one.weekly, one.monthly) for one in ratios
+    ]

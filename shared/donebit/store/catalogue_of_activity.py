@@ -41,7 +41,8 @@ EVENTS = (
         "seen:{<segment>}:<event>:<period>:imported",
         "string",
         EXPIRES,
-        "those of a week or month who were imported for it as a whole; as long as the period",
+        "those of a week or month who were imported for it as a whole; as long as the granularity that "
+        "is kept longest",
     ),
     KeyRow("seen:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
     KeyRow(

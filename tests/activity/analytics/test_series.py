@@ -19,8 +19,9 @@ from donebit.activity.analytics.series import (
     Column,
 )
 from donebit.activity.events import event, ingest
-from donebit.activity.periods.calendar import DAY, Granularity
+from donebit.activity.periods.calendar import DAY, HOUR, Granularity, bounds
 from donebit.activity.sets import algebra
+from donebit.activity.transfer import import_
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -107,6 +108,32 @@ def test_a_window_over_bitmaps_that_are_gone_has_those_that_are_there(
     drop(real_client, yesterday.registry(keys), yesterday.segment(keys, 0))
 
     assert columns(real_store, start=now, rolling=3)[-1].rolling == 2
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", 24), ("Europe/Berlin", 24), ("Asia/Kolkata", 25)])
+@pytest.mark.parametrize("more", [0, 6])
+def test_a_window_of_hours_has_an_imported_day_that_lies_in_it(
+    store: Store, client: Redis, zone: str, hours: int, more: int
+) -> None:
+    client.hset(keys.event_meta("e"), "keep_hour", 30 * 86_400)
+    site, now = site_on(store, zone=zone), real_now()
+    periods = [site.calendar.period_at(Granularity.DAY, now - ago * DAY) for ago in range(4, 9)]
+    start, stop = next(bounds(one) for one in periods if bounds(one)[1] - bounds(one)[0] == DAY)
+    import_.add_users(site, "e", site.calendar.period_at(Granularity.DAY, start), [7, 8], now)
+    ingest.record(site, "e", [8, 9], at=start, now=now)
+
+    found = series.columns(
+        site,
+        event.get(site, "e"),
+        Granularity.HOUR,
+        start=stop - HOUR,
+        stop=stop + 9 * HOUR,
+        rolling=hours + more,
+        now=now,
+    )
+
+    ends = [one.rolling for one in found if one.period.stop and one.period.stop >= stop]
+    assert ends[: more + 2] == [*[3] * (more + 1), 0]
 
 
 def test_a_window_that_begins_before_what_is_kept_is_refused(store: Store) -> None:

@@ -14,13 +14,14 @@ from redis import Redis
 from donebit.activity.analytics import summary
 from donebit.activity.analytics.summary import Summary
 from donebit.activity.events import event
-from donebit.activity.periods.calendar import bounds
+from donebit.activity.periods.calendar import Granularity, bounds
 from donebit.activity.site import Site
+from donebit.activity.transfer import import_
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.analytics.visited import BORDERS, NOW, Visit, berlin, name_at, visit
-from tests.activity.arranged import site_on
+from tests.activity.arranged import UTC_CALENDAR, site_on
 from tests.conftest import everything
 
 DAY = timedelta(days=1)
@@ -151,6 +152,25 @@ def test_who_is_new_is_looked_up_in_all_that_is_kept(
 
     assert found.new_today == new
     assert (found.known_since <= NOW - ago * DAY) is (new == 0)
+
+
+def test_who_is_new_is_looked_up_in_the_latest_of_many_periods(store: Store, client: Redis) -> None:
+    """Where days are kept for years, and weeks and months are not."""
+    site = site_on(store)
+    kept = {"keep_day": 1800, "keep_week": 30, "keep_month": 30}
+    client.hset(keys.event_meta("seen"), mapping={name: days * 86_400 for name, days in kept.items()})
+    visit(site, {(1, NOW - 100 * DAY), (2, NOW - 1000 * DAY), *((user, NOW) for user in (1, 2, 3))})
+    weeks = [UTC_CALENDAR.period_at(Granularity.WEEK, NOW - 7 * ago * DAY) for ago in (2, *range(40, 130))]
+    client.hset(keys.event_meta("seen"), "keep_week", 1800 * 86_400)
+    for week in weeks:
+        import_.add_users(site, "seen", week, [4], NOW)
+    client.hset(keys.event_meta("seen"), "keep_week", 30 * 86_400)
+
+    found = of(site)
+
+    assert found.today == 3
+    assert found.new_today == 2
+    assert NOW - 300 * DAY < found.known_since < NOW - 150 * DAY
 
 
 @pytest.mark.parametrize("days", [0, 91])

@@ -18,7 +18,7 @@ from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
-from donebit.store import Store
+from donebit.store import Store, keys
 from tests.activity.analytics import visited
 from tests.activity.analytics.visited import (
     BORDERS,
@@ -194,6 +194,16 @@ def test_a_span_is_as_far_back_as_is_kept_when_no_start_is_given(store: Store) -
     assert len(days.periods) == 401  # 400 that have ended, and today
     assert days.stop == NOW.replace(hour=0, minute=0) + DAY
     assert len(months.periods) == 62  # kept 1860 days
+
+
+def test_a_span_of_years_ago_is_as_long_as_one_of_now(client: Redis) -> None:
+    site, years_ago = berlin(client), NOW - 2000 * DAY
+    client.hset(keys.event_meta("seen"), "keep_day", 4000 * 86_400)
+    visit(site, {(7, years_ago - DAY), (7, years_ago - 1000 * DAY)})
+
+    made = timeline.user_timeline(site, event.get(site, "seen"), 7, asked(site, stop=years_ago))
+
+    assert (len(made.present), sum(made.present)) == (period_ranges.MOST_PERIODS, 2)
 
 
 def test_a_span_is_at_most_1100_periods(store: Store, client: Redis) -> None:

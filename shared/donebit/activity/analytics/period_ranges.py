@@ -74,7 +74,8 @@ def _all_retained(
     site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime
 ) -> list[Period]:
     since = event.expiry.since(granularity, now) or now
-    start = max(since, now - (MOST_PERIODS + 1) * LONGEST[granularity])
+    most = (MOST_PERIODS + 1) * LONGEST[granularity]
+    start = since if stop - since < most else stop - most
     periods = list(site.calendar.between(granularity, start, stop))
     if not periods:
         raise InvalidInput(

@@ -101,8 +101,11 @@ def question(site: Site, event: str, returning: str | None, cohort: Cohort, now:
     )
 
 
-def periods_until(site: Site, asked: Question, last: Period, rows: int) -> list[Period]:
+def periods_until(site: Site, asked: Question, last: Period, rows: int, field: str = "rows") -> list[Period]:
     """The periods of `rows` rows up to the last one, ascending.
+
+    Args:
+        field: what their number is called in error messages.
 
     Raises:
         InvalidInput: the last has not begun, or the first has expired.
@@ -112,7 +115,7 @@ def periods_until(site: Site, asked: Question, last: Period, rows: int) -> list[
     refuse_past(asked, last, "at")
     while len(periods) < rows:
         periods.append(site.calendar.before(periods[-1]))
-        refuse_past(asked, periods[-1], "rows")
+        refuse_past(asked, periods[-1], field)
     return periods[::-1]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Granularity, Period, bounds, refuse_far
 from donebit.activity.sets import algebra
-from donebit.activity.sets.algebra import Set, union
+from donebit.activity.sets.algebra import Set, union, without
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store import Store
@@ -25,6 +25,7 @@ MOST_ROLLING = 100  # periods in a window
 WINDOWS_A_SCRIPT, WIDE_WINDOWS_A_SCRIPT = 6, 4
 BLOCK = 16  # periods of which a script makes the union, once for all windows that have all of them
 WIDE = 3 * BLOCK  # periods of a window, from which on that saves more than it takes
+FEWEST_HOURS = 20  # no day is shorter, wherever clocks are changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +214,38 @@ def windows_with_imports(
 ) -> dict[int, Set]:
     """By place, the windows in which an imported period lies that their periods do not contain."""
     imports, found = event.imports(site.calendar, now), dict[int, Set]()
-    for place in range(len(periods) - width + 1 if event.imported else 0):
+    if periods[0].granularity is Granularity.HOUR and width >= FEWEST_HOURS:
+        imports = replace(imports, names={*imports.names, *imported_days(site, event, periods, now)})
+    for place in range(len(periods) - width + 1 if imports.names else 0):
         window = periods[place : place + width]
         if more := imports.within(bounds(window[0])[0], bounds(window[-1])[1], window):
             found[place] = union([Bitmap(event.name, period.name) for period in (*window, *more)])
     return found
+
+
+def imported_days(site: Site, event: Event, hours: Sequence[Period], now: datetime) -> list[str]:
+    """The days of these hours that have users who are in no hour, by name: they were imported for the day.
+
+    Days are not noted as imported, as every longer period has their users.
+    """
+    start, stop = bounds(hours[0])[0], bounds(hours[-1])[1]
+    days = [
+        day
+        for day in site.calendar.between(Granularity.DAY, start, stop)
+        if bounds(day)[0] >= start and event.expiry.keeps(day, now)
+    ]
+    imported = [
+        without(
+            Bitmap(event.name, day.name),
+            union([Bitmap(event.name, one.name) for one in hours_of(day, hours)]),
+        )
+        for day in days
+    ]
+    counts = algebra.counts(site.store, imported)
+    return [day.name for day, users in zip(days, counts, strict=True) if users]
+
+
+def hours_of(day: Period, hours: Sequence[Period]) -> list[Period]:
+    """Those of the hours that a day has a part of."""
+    start, stop = bounds(day)
+    return [one for one in hours if bounds(one)[0] < stop and bounds(one)[1] > start]

@@ -19,6 +19,9 @@ from donebit.store.bitmaps import Bitmap
 
 MOST_DAYS = 90
 MONTHS_BACK = timedelta(days=60 * 31)  # how long months are kept by default
+# Of the bitmaps of one question: of the periods before today, and of imported ones that these do not contain.
+MOST_EARLIER = 190
+MOST_IMPORTED = algebra.MOST_BITMAPS - 1 - MOST_EARLIER
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,10 @@ class EventSnapshot:
         )
 
     def history(self) -> list[Period]:
-        """The retained periods before today, and imported ones that these do not contain."""
+        """The latest retained periods before today, and imported ones that these do not contain."""
         today, periods = bounds(self.running(Granularity.DAY))[0], self.before_today()
-        imports = self.event.imports(self.site.calendar, self.now)
-        return [*periods, *imports.within(EARLIEST, today, periods)]
+        imports = self.event.imports(self.site.calendar, self.now).within(EARLIEST, today, periods)
+        return [*periods, *imports[-MOST_IMPORTED:]]
 
     def running(self, granularity: Granularity) -> Period:
         """The current period of a granularity."""
@@ -111,10 +114,13 @@ class EventSnapshot:
         return days[::-1]
 
     def before_today(self) -> list[Period]:
-        """The fewest retained periods that hold all retained visits before today."""
+        """The fewest retained periods that hold all retained visits before today, or the latest of them.
+
+        They are too many for one question where days or weeks alone are kept for years.
+        """
         today = bounds(self.running(Granularity.DAY))[0]
         retained = RetainedPeriods(self.site.calendar, self.event.expiry, (), self.now)
-        return retained.covering_from(today - MONTHS_BACK, today)
+        return retained.covering_from(today - MONTHS_BACK, today)[-MOST_EARLIER:]
 
     def known_since(self) -> datetime:
         """The start of the time before today that retained periods cover without a gap."""

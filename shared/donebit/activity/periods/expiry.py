@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from donebit.activity.periods.calendar import Calendar, Granularity, Period
 from donebit.errors import InvalidInput
+from donebit.store.key_names_of_activity import APART
 from donebit.store.visits import PeriodExpiry
 
 EARLIEST = datetime(1900, 1, 8, tzinfo=UTC)  # no period before this is computed
@@ -42,8 +43,12 @@ class ExpiryPolicy:
         return duration
 
     def expires(self, period: Period) -> datetime | None:
-        """When the period's bitmaps expire; None for all-time."""
-        duration = self.duration(period.granularity)
+        """When the period's bitmaps expire; None for all-time.
+
+        Who was imported for it as a whole is kept apart for as long as periods of any granularity are: a span
+        may be covered by them.
+        """
+        duration = self._longest if period.name.endswith(APART) else self.duration(period.granularity)
         return None if period.stop is None or duration is None else period.stop + duration
 
     def since(self, granularity: Granularity, now: datetime) -> datetime | None:
@@ -57,8 +62,14 @@ class ExpiryPolicy:
 
     def keeps(self, period: Period, now: datetime) -> bool:
         """Whether the period has not expired yet."""
+        if period.name.endswith(APART) and period.stop is not None:
+            return period.stop > now - min(self._longest, now - EARLIEST)
         since = self.since(period.granularity, now)
         return since is None or period.stop is None or period.stop > since
+
+    @property
+    def _longest(self) -> timedelta:
+        return max(self.hour, self.day, self.week, self.month)
 
     def period_expiry(self, period: Period) -> PeriodExpiry:
         """The period's name and the Unix time at which it expires, 0 for never, as the store takes them."""

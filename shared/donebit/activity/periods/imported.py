@@ -33,20 +33,30 @@ class ImportedPeriods:
         """Imported periods that lie in [start, stop) and in none of the periods of `cover`, ascending.
 
         With them, the cover holds everybody who is known to have been there: an imported week that reaches
-        from one month into the next is in neither of them. In place of one that has expired stands the next
-        longer one that has its users.
+        from one month into the next is in neither of them. In place of one that has expired stands who is
+        kept apart.
         """
         end = None if stop >= self.now + 2 * AHEAD else stop  # nobody can have been there any later
         covered = {one.name for one in cover}
         having = (
-            next((one for one in around if self._keeps(one)), None)
+            one
             for around, names in _parsed(self.calendar, frozenset(self.names))
             if covered.isdisjoint(names)
+            for one in self._having(*around)
         )
         return sorted(
-            {one for one in having if one and begins(one) >= start and (not end or bounds(one)[1] <= end)},
-            key=begins,
+            {one for one in having if begins(one) >= start and (not end or bounds(one)[1] <= end)}, key=begins
         )
+
+    def _having(self, period: Period, *longer: Period) -> list[Period]:
+        """The period; or where it has expired, the kept ones that have its users.
+
+        The next longer one is among them, as earlier versions dropped who is kept apart with the period.
+        """
+        if self._keeps(period):
+            return [period]
+        known = [one for one in longer if self._keeps(one)][:1]
+        return [*known, *([apart(period)] if is_apart(period) and self._keeps(apart(period)) else [])]
 
     def dropped(self, start: datetime, stop: datetime) -> set[tuple[str, ...]]:
         """Imported periods in [start, stop) that have expired, each as the kept longer ones around it."""
@@ -76,6 +86,11 @@ def _parsed(
 def apart(period: Period) -> Period:
     """The users of a period who were imported for it as a whole, as a period of their own."""
     return replace(period, name=period.name + APART)
+
+
+def is_apart(period: Period) -> bool:
+    """Whether an import is kept apart too: the days do not hold it, and would be all that is known."""
+    return period.granularity in (Granularity.WEEK, Granularity.MONTH, Granularity.ALL)
 
 
 def begins(period: Period) -> datetime:

@@ -33,7 +33,7 @@ from donebit.store.bitmaps import Bitmap
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A set and the kind of its users; the kind is None if no named event or flag has users."""
+    """A set and the kind of its users; the kind is None if it has no users."""
 
     users: Set
     kind: UserKind | None
@@ -47,8 +47,9 @@ def resolve(site: Site, expression: Expression, now: datetime) -> Resolved:
     """
     leaves = list(leaves_of(expression))
     known = ResolvedNames(site, leaves)
-    kind = known.kind_of(leaves)
-    return Resolved(SetBuilder(site, known, kind, now).set_of(expression), kind)
+    builder = SetBuilder(site, known, known.kind_of(leaves), now)
+    users = builder.set_of(expression)
+    return Resolved(users, builder.kind)
 
 
 class ResolvedNames:
@@ -82,7 +83,10 @@ class ResolvedNames:
 
 
 class SetBuilder:
-    """Turns each part of an expression into a set."""
+    """Turns each part of an expression into a set.
+
+    `kind` is that of the named events and flags; if none of them has users, a NOT makes it that of all users.
+    """
 
     def __init__(self, site: Site, known: ResolvedNames, kind: UserKind | None, now: datetime) -> None:
         self.site, self.known, self.kind, self.now = site, known, kind, now
@@ -137,7 +141,10 @@ class SetBuilder:
                 "name an event or flag with users",
                 expression.place,
             )
-        return algebra.all_users(self.site, UserKind(kinds[0])) if kinds else EMPTY
+        if not kinds:
+            return EMPTY
+        self.kind = UserKind(kinds[0])
+        return algebra.all_users(self.site, self.kind)
 
 
 @contextmanager

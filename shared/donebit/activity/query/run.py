@@ -49,7 +49,7 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
     """Replace a flag's users by those of an expression's set.
 
     The expression may name the flag itself. The flag changes atomically at the end: if the server is lost
-    before, it is unchanged. If no named event or flag has users, an existing flag loses its users, and a new
+    before, it is unchanged. If the set has no users of any kind, an existing flag loses its users, and a new
     one is not created.
 
     Returns:

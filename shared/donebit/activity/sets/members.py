@@ -26,7 +26,6 @@ def page_of(site: Site, kind: UserKind | None, users: Set, *, after: int = -1, l
     still have a next.
     """
     bits = algebra.members(site.store, users, after=after, limit=limit).tolist()
-    # The complement of something never seen is all users, who are integers then.
     return MembersPage(
         names_of(site, kind or UserKind.INTEGERS, bits), bits[-1] if len(bits) == limit else None
     )

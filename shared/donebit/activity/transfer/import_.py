@@ -14,9 +14,9 @@ from donebit.activity.events import event as events
 from donebit.activity.events import ingest
 from donebit.activity.events.batching import Visits, other_kind
 from donebit.activity.events.event import Event
-from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period
+from donebit.activity.periods.calendar import ALL_TIME, Period
 from donebit.activity.periods.expiry import AHEAD
-from donebit.activity.periods.imported import apart, is_lost_in_spans, longer_around
+from donebit.activity.periods.imported import apart, is_apart, is_lost_in_spans, longer_around
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
@@ -97,11 +97,6 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
     return Visits(
         event.name, kind, tuple(expiries), expiries.index(event.expiry.period_expiry(period)), (), imported
     )
-
-
-def is_apart(period: Period) -> bool:
-    """Whether an import is kept apart too: the days do not hold it, and would be all that is known."""
-    return period.granularity in (Granularity.WEEK, Granularity.MONTH, Granularity.ALL)
 
 
 def _batches(parts: Parts) -> Iterator[Ids]:
