@@ -90,13 +90,15 @@ def start_for_items(
     begin = partial(start, None, job, params, task_id)
     if second is None:
         return (yield from begin({**more, "items": first.items}))
-    started = yield from begin({**more, "items": [], "open": True})
+    stays_open = more.get("open")
+    started = yield from begin({**more, "items": [], "open": stays_open or True})
     added = 0
     try:
         for piece in chain([first, second], pieces):
             yield _post(started, f"items?from={added}", piece.lines)
             added += len(piece.items)
-        yield from close_task(started, added)  # refused if the server has lost some of them meanwhile
+        if not stays_open:
+            yield from close_task(started, added)  # refused if the server has lost some of them meanwhile
     except BaseException as error:
         if not added and getattr(error, "status", None) == HTTPStatus.CONFLICT:
             # Another call has filled this task, or is about to: it must not be cancelled.

@@ -102,8 +102,8 @@ class Donebit(TaskRequests, ScheduleRequests):
     ) -> str:
         """Start a task with a step for each item, which the job's function is given.
 
-        What does not fit into one request is sent in pieces to an open task, which is then closed: no step
-        runs before all items are there. If that fails, the task is cancelled.
+        What does not fit into one request is sent in pieces to an open task, which is then closed, unless
+        `open` is given: no step runs before all items are there. If that fails, the task is cancelled.
 
         Args:
             job: The name of a job whose function takes `item` as its second parameter.

@@ -78,6 +78,19 @@ def test_many_items_are_sent_in_pieces_though_answers_are_lost(
     assert (task["count"], task["state"], task["open"]) == (5000, "running", False)
 
 
+@pytest.mark.parametrize("count", [10, 5000])
+def test_a_task_of_items_stays_open_if_asked_however_many_they_are(
+    donebit: Donebit, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(item_pieces, "BYTES_PER_PIECE", 10_000)
+
+    task_id = donebit.map("length", (f"{step:05}.txt" for step in range(count)), open=True)
+
+    assert (donebit.get(task_id)["count"], donebit.get(task_id)["open"]) == (count, True)
+    with pytest.raises(ApiError, match="open is 'no'"):
+        donebit.map("length", (f"{step:05}.txt" for step in range(count)), open="no")
+
+
 @pytest.mark.parametrize("at", [10, 4000])
 def test_of_items_of_which_one_does_not_fit_no_step_runs(
     cut_off: Donebit, monkeypatch: pytest.MonkeyPatch, at: int
