@@ -21,7 +21,7 @@ from donebit.names import checked_name
 from donebit.result_slices import slices_of
 from donebit.step_numbers import natural, ranges_of
 from donebit.task_types import Report, Task
-from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest
+from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest, checked_timeout
 
 RANGES_PER_REPORT = 10_000
 RESULTS_PER_PAGE = 10_000
@@ -148,7 +148,7 @@ def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:
 
 def wait(task_id: str, timeout_seconds: float) -> Call[Task]:
     """Ask with growing pauses until the task has ended."""
-    deadline, pause = time.monotonic() + timeout_seconds, FIRST_PAUSE_SECONDS
+    deadline, pause = time.monotonic() + checked_timeout(timeout_seconds), FIRST_PAUSE_SECONDS
     while True:
         left = deadline - time.monotonic()
         task = yield from get(task_id, max(left, 0))

@@ -46,7 +46,8 @@ class Donebit(TaskRequests, ScheduleRequests):
             timeout_seconds: How long a call is retried before it raises. 0: one try.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, or the timeout is negative.
+            InvalidInput: An address is not an http or https URL, the token cannot be sent, or the timeout is
+                no number from 0.
         """
         super().__init__(Transport(trigger_url, done_url, token, timeout_seconds))
 
@@ -199,6 +200,7 @@ class Donebit(TaskRequests, ScheduleRequests):
             The task as it ended.
 
         Raises:
+            InvalidInput: `timeout_seconds` is no number. Nothing was sent.
             TimeoutError: The task had not ended after `timeout_seconds`.
             ApiError: 404 if the task is unknown or expired.
             ServiceUnreachable: done_app did not answer within the client's `timeout_seconds`, or until the

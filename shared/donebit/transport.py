@@ -8,8 +8,10 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from http import HTTPStatus
-from math import inf
+from math import inf, isnan, nan
+from numbers import Real
 from typing import Any, NamedTuple
 
 import urllib3
@@ -69,10 +71,11 @@ class Services:
         """Keep the addresses and the token, or what the environment has in their place.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, the timeout is negative, the token cannot be
-                sent, or the file of API_TOKEN_FILE cannot be read.
+            InvalidInput: An address is not an http or https URL, the timeout is no number from 0, the token
+                cannot be sent, or the file of API_TOKEN_FILE cannot be read.
         """
-        if timeout_seconds < 0:
+        self.timeout_seconds = checked_timeout(timeout_seconds)
+        if self.timeout_seconds < 0:
             raise InvalidInput(f"timeout_seconds is {timeout_seconds}; it must be 0 or more")
         self._addresses = {
             TRIGGER_APP: _resolve_address(trigger_url, "TRIGGER", "8098"),
@@ -80,7 +83,6 @@ class Services:
         }
         token = _resolve_token(token)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.timeout_seconds = timeout_seconds
 
     def sendable(self, request: ServiceRequest) -> Sendable:
         """Return a request as it is sent.
@@ -164,6 +166,23 @@ class Transport(Services):
         if self._pool[0] != os.getpid():
             self._pool = (os.getpid(), _connection_pool())
         return self._pool[1]
+
+
+def checked_timeout(given: object) -> float:
+    """Return a number of seconds of any kind, numpy's and a Decimal too, as a float.
+
+    Raises:
+        InvalidInput: It is no number; with NaN, which is below and above nothing, a call would never end.
+    """
+    try:
+        seconds = nan if isinstance(given, bool) or not isinstance(given, Real | Decimal) else float(given)
+    except (ValueError, OverflowError):  # a Decimal that signals, an integer beyond what a float holds
+        seconds = nan
+    if isnan(seconds):
+        raise InvalidInput(
+            f"timeout_seconds is {given!r}; it must be a number of seconds", field="timeout_seconds"
+        )
+    return seconds
 
 
 def pauses() -> Iterator[float]:

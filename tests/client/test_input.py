@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from decimal import Decimal
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
-from donebit import ApiError, Donebit, InvalidInput
+from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
 from donebit.demo.ports import free_server_port
 from donebit.result_slices import slices_of
 from donebit.step_numbers import ranges_of
@@ -65,6 +68,24 @@ def test_wrong_input_is_refused_before_anything_is_sent(
         call(make_client(nowhere, nowhere))
 
     assert message in caught.value.detail
+
+
+@pytest.mark.parametrize("given", ["3", None, True, float("nan"), Decimal("sNaN"), timedelta(seconds=3)])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(make_client: MakeClient, given: Any) -> None:
+    nowhere = f"http://127.0.0.1:{free_server_port()}"
+
+    with pytest.raises(InvalidInput, match=r"^timeout_seconds is .*; it must be a number of seconds$"):
+        make_client(nowhere, nowhere, timeout_seconds=given)
+    with pytest.raises(InvalidInput, match=r"^timeout_seconds is .*; it must be a number of seconds$"):
+        make_client(nowhere, nowhere).wait("any", given)
+
+
+@pytest.mark.parametrize("given", [0, Decimal(0), np.float32(0), np.int64(0)])
+def test_a_timeout_may_be_a_number_of_any_kind(make_client: MakeClient, given: Any) -> None:
+    nowhere = f"http://127.0.0.1:{free_server_port()}"
+
+    with pytest.raises(ServiceUnreachable):
+        make_client(nowhere, nowhere, timeout_seconds=given).wait("any", given)
 
 
 @pytest.mark.parametrize("address", ["localhost:8098", "http://", "http://[", "http://127.0.0.1:99999"])
