@@ -19,7 +19,7 @@ from donebit.errors import ApiError, InvalidInput
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
-from donebit.step_numbers import natural, ranges_of
+from donebit.step_numbers import natural, quoted, ranges_of
 from donebit.task_types import Report, Task
 from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest, checked_timeout
 
@@ -67,7 +67,7 @@ def start(
     more: Mapping[str, object],
 ) -> Call[str]:
     """Start a task, and return its id."""
-    given = {"job": job, "params": params, **more}
+    given = {"job": job, "params": checked_params(params), **more}
     # The id is generated here, so that a request which is sent twice starts one task.
     task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
     body: dict[str, object] = {"task_id": task_id}
@@ -115,7 +115,7 @@ def has_items(task_id: str) -> str:
 
 def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | None) -> Call[Report]:
     """Report that steps are done, by as many requests as they need."""
-    ranges, with_results = ranges_of(steps), slices_of(results or {})
+    ranges, with_results = ranges_of(steps), slices_of({} if results is None else results)
     # The results first: a step that is among the ranges too would be done by then, and keep none.
     bodies: list[dict[str, object]] = [{"results": part} for part in with_results]
     bodies += [
@@ -203,9 +203,22 @@ def close_task(task_id: str, expected: int | None) -> Call[Task]:
 def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
     """Start a new task with the order of an old one, and return its id."""
     path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
-    body = {"params": dict(params)} if params else {}
+    body = {} if params is None else {"params": checked_params(params)}
     answer = yield ServiceRequest(TRIGGER_APP, "POST", path, body)
     return str(answer["task_id"])
+
+
+def checked_params(params: object) -> dict[str, Any] | None:
+    """Return the parameters of a job's function as JSON can hold them; None for none.
+
+    Raises:
+        InvalidInput: They are no mapping.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidInput(
+            f"params is {quoted(params)}; it must be a mapping of names to values", field="params"
+        )
+    return None if params is None else dict(params)
 
 
 def _post(task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> ServiceRequest:

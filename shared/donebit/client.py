@@ -142,7 +142,8 @@ class Donebit(TaskRequests, ScheduleRequests):
             ended the task.
 
         Raises:
-            InvalidInput: A step is negative or not an integer, or a result is no JSON. Nothing was sent.
+            InvalidInput: A step is negative or not an integer, a result is no JSON, the results are no
+                mapping, or the steps are one. Nothing was sent.
             ApiError: 404 if the task is unknown or expired, 422 if the task does not have such a step or a
                 result is too large.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; some steps may be recorded.

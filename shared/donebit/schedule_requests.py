@@ -41,7 +41,7 @@ class ScheduleRequests(CallRunner):
             The schedule as it is now.
 
         Raises:
-            InvalidInput: The name is not valid. Nothing was sent.
+            InvalidInput: The name, the count or the params are not valid. Nothing was sent.
             ApiError: 422 for an invalid field.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """

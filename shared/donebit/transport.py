@@ -24,6 +24,7 @@ from donebit.secret_files import checked_token, read_secret, refuse_both
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+DEEPEST_NAME = 5  # in a message
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
@@ -230,7 +231,30 @@ def _as_json(body: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"the request cannot be written as JSON: {error}") from error
+        path = _path_of_fault(body)
+        text = f"{'.'.join(path) or 'the request'} cannot be written as JSON: {error}"
+        raise InvalidInput(text, field=path[0] if path else None) from error
+
+
+def _path_of_fault(body: Mapping[str, object]) -> list[str]:
+    """The names that lead to what JSON cannot hold, such as params and folder; none for a name itself."""
+    path: list[str] = []
+    value: object = body
+    while isinstance(value, dict) and len(path) < DEEPEST_NAME:  # one that holds itself has no end
+        named = {str(name): inner for name, inner in value.items() if not _is_json(inner)}
+        if not named:
+            break
+        path.append(next(iter(named)))
+        value = named[path[-1]]
+    return path
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def reason_of(error: exceptions.HTTPError) -> str:

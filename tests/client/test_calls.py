@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
+from typing import cast
 
+import numpy as np
 import pytest
 import urllib3
 
@@ -95,6 +98,17 @@ def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     task_id = donebit.start(2, label="once")
 
     assert donebit.start(2, task_id=task_id, label="once") == task_id
+
+
+def test_params_may_be_any_mapping_and_a_count_any_integer(donebit: Donebit) -> None:
+    given, count = MappingProxyType({"sleep_ms": 3}), cast(int, np.int64(2))
+
+    task_id = donebit.start(count, job="demo", params=given)
+    made = donebit.schedule("any-mapping", "@daily", count=count, job="demo", params=given)
+    donebit.delete_schedule("any-mapping")
+
+    assert donebit.start(2, job="demo", params={"sleep_ms": 3}, task_id=task_id) == task_id
+    assert (made["task"]["count"], made["task"]["params"]) == (2, {"sleep_ms": 3})
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,28 @@ def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: lis
         (lambda client: client.start(-1), "count is -1; it must be an integer from 0"),
         (lambda client: client.start(1.5), "count is 1.5; it must be an integer from 0"),
         (lambda client: client.start(1, task_id="a/b"), "task_id is 'a/b'; it must be 1 to 100 of "),
-        (lambda client: client.start(1, job="demo", params={"at": object()}), "cannot be written as JSON"),
+        (
+            lambda client: client.start(1, job="demo", params={"of": {"at": object()}}),
+            "params.of.at cannot be written as JSON: Object of type object is not JSON serializable",
+        ),
+        (lambda client: client.start(1, stall_after=timedelta(1)), "stall_after cannot be written as JSON: "),
+        (lambda client: client.start(1, job="demo", params={(1,): 2}), "params cannot be written as JSON: "),
+        (lambda client: client.start(1, params="abc"), "params is 'abc'; it must be a mapping of names to "),
+        (lambda client: client.map("demo", [1], params=[]), "params is []; it must be a mapping of names "),
+        (lambda client: client.rerun("some", [("a", 1)]), "params is [('a', 1)]; it must be a mapping of "),
+        (lambda client: client.rerun("some", 0), "params is 0; it must be a mapping of names to values"),
+        (lambda client: client.schedule("some", "@daily", params=3), "params is 3; it must be a mapping of "),
+        (lambda client: client.schedule("some", "@daily", count=True), "count is True; it must be an "),
         (lambda client: client.report("some", [3, -2]), "step is -2; it must be an integer from 0"),
         (lambda client: client.report("some", range(-1, 2)), "step is -1; it must be an integer from 0"),
         (lambda client: client.report("some", ["3"]), "step is '3'; it must be an integer from 0"),
         (lambda client: client.report("some", [True]), "step is True; it must be an integer from 0"),
         (lambda client: client.report("some", 3), "steps is 3; it must be integers"),
+        (lambda client: client.report("some", {3: "a"}), "steps is {3: 'a'}; it must be integers, in a"),
+        (lambda client: client.report("some", b"\x03"), "steps is b'\\x03'; it must be integers, in a"),
+        (lambda client: client.retry("some", "3"), "steps is '3'; it must be integers, in a list"),
+        (lambda client: client.report("some", results=[1, 0]), "results is [1, 0]; it must be a mapping of "),
+        (lambda client: client.report("some", results=0), "results is 0; it must be a mapping of each step "),
         (lambda client: client.report("", [3]), "task_id is ''; it must be 1 to 100 of "),
         (lambda client: client.fail("some", -1, "disk full"), "step is -1; it must be an integer from 0"),
         (lambda client: client.get("../done"), "task_id is '../done'; it must be 1 to 100 of "),
@@ -65,7 +81,7 @@ def test_wrong_input_is_refused_before_anything_is_sent(
     nowhere = f"http://127.0.0.1:{free_server_port()}"
 
     with pytest.raises(InvalidInput) as caught:
-        call(make_client(nowhere, nowhere))
+        call(make_client(nowhere, nowhere, timeout_seconds=0))
 
     assert message in caught.value.detail
 
