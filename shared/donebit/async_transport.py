@@ -49,12 +49,13 @@ class AsyncTransport(Services):
             ApiError: The answer has an error status, or is no JSON.
             ServiceUnreachable: There was no answer in time.
         """
-        url, headers, data = self.sendable(request)
+        url, texts, data = self.sendable(request)
+        headers = httpx.Headers(texts, encoding="latin-1")  # as http.client writes them; a token may need it
         for one in self.tries(request.within_seconds):
             try:
                 async with asyncio.timeout(one.within_seconds):
                     answer = await self._client().request(request.method, url, content=data, headers=headers)
-            except (httpx.TransportError, TimeoutError) as error:
+            except (httpx.RequestError, TimeoutError) as error:
                 if one.is_last:
                     raise self.unreachable(request.service, _reason_of(error)) from None  # it says all
             else:

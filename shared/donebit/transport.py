@@ -196,6 +196,8 @@ def pauses() -> Iterator[float]:
 
 def _resolve_token(given: str | None) -> str | None:
     """The token given, else that of the environment, checked; None for none."""
+    if given is not None and not isinstance(given, str):
+        raise InvalidInput(f"token is of type {type(given).__name__}; it must be a text", field="token")
     try:
         token = given or _token_of_environment()
     except ValueError as error:
@@ -219,7 +221,7 @@ def _resolve_address(given: str | None, service: str, port: str) -> str:
     setting = f"{service}_URL"
     named = given or os.environ.get(setting)
     host, port = os.environ.get("HOST") or LOOPBACK, os.environ.get(f"{service}_PORT") or port
-    return checked_url(setting, (named or address(host, port)).rstrip("/"))
+    return checked_url(setting, named or address(host, port)).rstrip("/")
 
 
 def _connection_pool() -> urllib3.PoolManager:

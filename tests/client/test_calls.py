@@ -13,6 +13,7 @@ import urllib3
 from donebit import ApiError, Donebit, schedule_calls
 from donebit.calls import RANGES_PER_REPORT
 from tests.client.conftest import TOKEN, MakeClient
+from tests.lossy_proxy import LossyWay
 from tests.web.real import RealServices
 
 
@@ -144,6 +145,13 @@ def test_the_token_is_taken_from_the_environment(
     monkeypatch.setenv("API_TOKEN", TOKEN)
 
     assert make_client(*addresses[:2]).start(1)
+
+
+def test_a_token_of_any_latin_1_is_sent_as_it_is(make_client: MakeClient, lossy: LossyWay) -> None:
+    with pytest.raises(ApiError, match=r"^401: "):
+        make_client(None, lossy.url, "caf\xe9").get("any")
+
+    assert lossy.tokens_sent == ["Bearer caf\xe9"]
 
 
 def test_schedules_are_made_changed_read_run_and_deleted(donebit: Donebit) -> None:

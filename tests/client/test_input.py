@@ -104,10 +104,33 @@ def test_a_timeout_may_be_a_number_of_any_kind(make_client: MakeClient, given: A
         make_client(nowhere, nowhere, timeout_seconds=given).wait("any", given)
 
 
-@pytest.mark.parametrize("address", ["localhost:8098", "http://", "http://[", "http://127.0.0.1:99999"])
-def test_an_address_that_is_no_url_is_refused(make_client: MakeClient, address: str) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost:8098",
+        "http://",
+        "http://[",
+        "http://127.0.0.1:99999",
+        " http://127.0.0.1:1",
+        "http://127.0.0.1:1\n",
+        "http://127.0.0.1:1/?of=a",
+        "http://127.0.0.1:1/#a",
+        "http://a b",
+        8098,
+        b"http://127.0.0.1:1",
+    ],
+)
+def test_an_address_that_is_no_url_is_refused(make_client: MakeClient, address: Any) -> None:
     with pytest.raises(InvalidInput, match=r"^TRIGGER_URL is .*; it must be a URL such as http://"):
         make_client(address)
+
+
+@pytest.mark.parametrize("user", ["ada", "ada:secret", ":secret"])
+def test_an_address_with_a_user_is_refused_and_not_shown(make_client: MakeClient, user: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^DONE_URL has a user in it; it must have none") as caught:
+        make_client(None, f"http://{user}@127.0.0.1:1")
+
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", ["a\nb", " a", "\u20ac"])
@@ -115,6 +138,12 @@ def test_a_token_that_no_header_can_hold_is_refused_and_not_shown(
     make_client: MakeClient, token: str
 ) -> None:
     with pytest.raises(InvalidInput, match=r"^token (is|has) [a-zA-Z0-9 ,;`.-]*$"):
+        make_client(token=token)
+
+
+@pytest.mark.parametrize("token", [b"secret", 12])
+def test_a_token_that_is_no_text_is_refused(make_client: MakeClient, token: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^token is of type (bytes|int); it must be a text$"):
         make_client(token=token)
 
 
