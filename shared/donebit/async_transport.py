@@ -12,13 +12,13 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from donebit.service_answers import content_of, was_deleted
 from donebit.transport import (
     CONNECT_SECONDS,
     READ_SECONDS,
     RETRIED_STATUSES,
     ServiceRequest,
     Services,
-    content_of,
 )
 
 TIMEOUTS = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None)  # a call may wait for its turn
@@ -60,7 +60,9 @@ class AsyncTransport(Services):
                     raise self.unreachable(request.service, _reason_of(error)) from None  # it says all
             else:
                 if one.is_last or answer.status_code not in RETRIED_STATUSES:
-                    return content_of(answer.status_code, answer.content)
+                    if one.is_repeat and was_deleted(request.method, answer.status_code, answer.content):
+                        return None
+                    return content_of(answer.status_code, answer.content, answer.headers.get("Location"))
             await self.pause(one.pause)
         raise AssertionError("the pauses do not end")
 

@@ -73,7 +73,10 @@ class ScheduleRequests(CallRunner):
         return self._run(schedule_calls.run(name))
 
     def delete_schedule(self, name: str) -> None:
-        """Delete a schedule; the tasks that it has started stay. Raises as `get_schedule`."""
+        """Delete a schedule; the tasks that it has started stay.
+
+        Where an answer was lost, one that is gone by the next try is deleted. Raises as `get_schedule`.
+        """
         self._run(schedule_calls.delete(name))
 
     def expect(self, name: str, cron: str, **more: object) -> ExpectationState:

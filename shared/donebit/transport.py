@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from http import HTTPStatus
 from math import inf, isnan, nan
 from numbers import Real
 from typing import Any, NamedTuple
@@ -18,8 +17,9 @@ import urllib3
 from urllib3 import exceptions
 
 from donebit.addresses import LOOPBACK, address, checked_url
-from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
+from donebit.errors import InvalidInput, ServiceUnreachable
 from donebit.secret_files import checked_token, read_secret, refuse_both
+from donebit.service_answers import content_of, was_deleted
 
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
@@ -58,6 +58,7 @@ class Sendable(NamedTuple):
 class Try(NamedTuple):
     """One of the tries of a request."""
 
+    is_repeat: bool  # of one whose answer was lost, or a 502, 503 or 504
     is_last: bool
     pause: float  # seconds to wait after it
     within_seconds: float | None  # how long it may take; None: as long as the other timeouts let it
@@ -106,10 +107,10 @@ class Services:
         began = time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
-        for pause in pauses():
+        for number, pause in enumerate(pauses()):
             now = time.monotonic()
             left = None if end is None else max(end - now, SHORTEST_TRY_SECONDS)
-            yield Try(now + pause >= deadline, pause, left)
+            yield Try(number > 0, now + pause >= deadline, pause, left)
 
     def _headers_and_data(
         self, method: str, body: Mapping[str, object] | bytes | None
@@ -158,7 +159,9 @@ class Transport(Services):
                     raise self.unreachable(request.service, reason_of(error)) from None  # it says all
             else:
                 if one.is_last or answer.status not in RETRIED_STATUSES:
-                    return content_of(answer.status, answer.data)
+                    if one.is_repeat and was_deleted(request.method, answer.status, answer.data):
+                        return None
+                    return content_of(answer.status, answer.data, answer.headers.get("Location"))
             time.sleep(one.pause)
         raise AssertionError("the pauses do not end")
 
@@ -272,18 +275,3 @@ def reason_of(error: exceptions.HTTPError) -> str:
             return f"failed the TLS handshake: {reason}"
         case _:
             return "closed the connection without an answer"
-
-
-def content_of(status: int, data: bytes) -> Any:
-    """Return an answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
-    if status == HTTPStatus.NO_CONTENT:
-        return None
-    try:
-        content = json.loads(data)
-    except ValueError:  # the page of a proxy, or of another service
-        text = data[:200].decode(errors="replace")
-        raise ApiError(status, f"the answer is not JSON: {text}") from None
-    if status >= 300:
-        detail = content.get("detail") if isinstance(content, dict) else content
-        raise ApiError(status, str(detail))
-    return content

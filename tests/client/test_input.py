@@ -15,6 +15,7 @@ import pytest
 from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
 from donebit.demo.ports import free_server_port
 from donebit.result_slices import slices_of
+from donebit.service_answers import content_of
 from donebit.step_numbers import ranges_of
 from donebit.transport import LONGEST_PAUSE_SECONDS, pauses
 from tests.client.conftest import MakeClient
@@ -183,3 +184,24 @@ def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
         "ApiError(404, 'no task some is known')",
     )
     assert (again.status, again.detail) == (404, "no task some is known")
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "location", "detail"),
+    [
+        (308, b"", "https://example.org/tasks", "the answer is a redirect to https://example.org/tasks"),
+        (200, b"null", None, "the answer is not a JSON object: null"),
+        (404, b'"gone"', None, 'the answer is not a JSON object: "gone"'),
+        (403, b'{"message": "Forbidden"}', None, '{"message": "Forbidden"}'),
+        (422, b'{"detail": "no such step"}', None, "no such step"),
+        (200, b"[" * 100_000, None, "the answer is not JSON: [["),
+    ],
+)
+def test_an_answer_that_is_not_of_the_service_says_what_came(
+    status: int, data: bytes, location: str | None, detail: str
+) -> None:
+    with pytest.raises(ApiError) as caught:
+        content_of(status, data, location)
+
+    assert caught.value.status == status
+    assert caught.value.detail.startswith(detail)
