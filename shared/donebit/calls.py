@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from donebit.errors import ApiError, InvalidInput
+from donebit.exceptions import name_of
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
@@ -135,9 +136,16 @@ def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | N
 
 def fail(task_id: str, step: int, error: object) -> Call[Report]:
     """Report that a step failed for good."""
-    text = (str(error) or repr(error)).encode(errors="replace").decode()
+    text = _text_of(error).encode(errors="replace").decode()
     body = {"step": natural(step, "step"), "error": text[:LONGEST_ERROR]}
     return cast(Report, (yield _post(task_id, "failures", body)))
+
+
+def _text_of(error: object) -> str:
+    try:
+        return str(error) or repr(error)
+    except Exception:  # of a class of the caller's, whose step has failed all the same
+        return f"{name_of(type(error))}, whose text cannot be read"
 
 
 def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:

@@ -95,6 +95,23 @@ def test_an_error_without_text_or_with_bad_text_is_recorded(donebit: Donebit, er
     assert donebit.fail(task_id, 0, error)["state"] == "failed"
 
 
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_whose_text_cannot_be_read_is_recorded(
+    donebit: Donebit, services: RealServices, addresses: list[str]
+) -> None:
+    task_id = donebit.start(1)
+
+    donebit.fail(task_id, 0, Unreadable())
+
+    headers = {"Authorization": f"Bearer {addresses[2]}"}
+    answer = urllib3.request("GET", services.url("done", f"/tasks/{task_id}/failures"), headers=headers)
+    assert answer.json()["failures"][0]["error"] == "Unreadable, whose text cannot be read"
+
+
 def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     task_id = donebit.start(2, label="once")
 
