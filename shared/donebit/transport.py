@@ -24,6 +24,7 @@ from donebit.service_answers import content_of, was_deleted
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+MOST_CONNECTIONS = 100  # kept to a service, as many as AsyncDonebit has
 DEEPEST_NAME = 5  # in a message
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
@@ -229,7 +230,8 @@ def _resolve_address(given: str | None, service: str, port: str) -> str:
 
 def _connection_pool() -> urllib3.PoolManager:
     # Retries are made here, not by the library: it counts tries, and a caller thinks in seconds.
-    return urllib3.PoolManager(maxsize=16, retries=False)
+    # Threads beyond the size open a connection for each request, and the library warns each time.
+    return urllib3.PoolManager(maxsize=MOST_CONNECTIONS, retries=False)
 
 
 def _as_json(body: Mapping[str, object]) -> bytes:
