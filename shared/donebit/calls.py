@@ -88,11 +88,10 @@ def start_for_items(
     """Start a task with a step for each item, by one request or piece by piece, and return its id."""
     pieces = pieces_of(items)
     first, second = next(pieces, Piece([], b"")), next(pieces, None)
-    begin = partial(start, None, job, params, task_id)
     if second is None:
-        return (yield from begin({**more, "items": first.items}))
+        return (yield from start(None, job, params, task_id, {**more, "items": first.items}))
     stays_open = more.get("open")
-    started = yield from begin({**more, "items": [], "open": stays_open or True})
+    started = yield from _start_open(job, params, task_id, {**more, "open": stays_open or True})
     added = 0
     try:
         for piece in chain([first, second], pieces):
@@ -104,10 +103,30 @@ def start_for_items(
         if not added and getattr(error, "status", None) == HTTPStatus.CONFLICT:
             # Another call has filled this task, or is about to: it must not be cancelled.
             raise ApiError(HTTPStatus.CONFLICT, has_items(started)) from error
-        with suppress(Exception):  # the first error is the one to know
-            yield from change(started, "cancel")
+        yield from _give_up(started)
         raise
     return started
+
+
+def _start_open(
+    job: str, params: Mapping[str, Any] | None, task_id: str | None, more: Mapping[str, object]
+) -> Call[str]:
+    """Start a task without items, to which they are added; one whose answer never came is not left open."""
+    name = uuid.uuid4().hex if task_id is None else task_id
+    try:
+        return (yield from start(None, job, params, name, {**more, "items": []}))
+    except (ApiError, InvalidInput):
+        raise
+    except BaseException:
+        if task_id is None:  # or it may be the task of another call, and the same map again goes on with it
+            yield from _give_up(name)
+        raise
+
+
+def _give_up(task_id: str) -> Call[None]:
+    """Cancel a task of which not all items were sent."""
+    with suppress(Exception):  # the error that led to it is the one to know
+        yield from change(task_id, "cancel")
 
 
 def has_items(task_id: str) -> str:

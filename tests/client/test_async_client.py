@@ -7,11 +7,14 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from uuid import uuid4
 
 import pytest
+import urllib3
 
 from donebit import AsyncDonebit, Donebit, item_pieces
-from tests.lossy_proxy import LossyWay
+from tests.lossy_proxy import LossyWay, lossy_way_to
+from tests.web.real import RealServices
 
 
 def methods_of(kind: type) -> dict[str, inspect.Signature]:
@@ -86,6 +89,31 @@ def test_a_cancelled_map_cancels_its_task(
             return (await client.get("cancelled-midway"))["state"]
 
     assert asyncio.run(cancel_midway()) == "cancelled"
+
+
+def test_a_map_that_is_cancelled_in_its_first_request_leaves_no_open_task(
+    addresses: list[str], services: RealServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_pieces, "BYTES_PER_PIECE", 100)
+    label = uuid4().hex
+
+    async def cancel_at_once() -> None:
+        with lossy_way_to(services.url("trigger")) as way:
+            way.answers_to_lose = 10**6
+            async with AsyncDonebit(way.url, *addresses[1:]) as client:
+                items = (f"{number:05}.txt" for number in range(5000))
+                mapping = asyncio.create_task(client.map("length", items, label=label))
+                while way.answers_to_lose == 10**6:
+                    await asyncio.sleep(0.01)
+                mapping.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await mapping
+
+    asyncio.run(cancel_at_once())
+
+    headers = {"Authorization": f"Bearer {addresses[2]}"}
+    answer = urllib3.request("GET", services.url("done", f"/tasks?label={label}"), headers=headers)
+    assert [(task["count"], task["state"]) for task in answer.json()["tasks"]] == [(0, "cancelled")]
 
 
 def test_without_httpx_it_is_one_sentence_that_names_the_extra() -> None:
