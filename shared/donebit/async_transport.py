@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -33,7 +32,7 @@ class AsyncTransport(Services):
         """Keep what `Services` does, and open nothing yet."""
         super().__init__(trigger_url, done_url, token, timeout_seconds)
         # A connection belongs to the event loop that opened it, and to its process.
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._process = os.getpid()
 
     async def close(self) -> None:
@@ -72,14 +71,21 @@ class AsyncTransport(Services):
 
     def _client(self) -> httpx.AsyncClient:
         if self._process != os.getpid():
-            self._clients, self._process = WeakKeyDictionary(), os.getpid()
+            self._clients, self._process = {}, os.getpid()
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
+            self._drop_ended()
             # As urllib3 does for `Donebit`: the system's certificates, and no proxy of the environment.
             self._clients[loop] = httpx.AsyncClient(
                 timeout=TIMEOUTS, trust_env=False, verify=ssl.create_default_context()
             )
         return self._clients[loop]
+
+    def _drop_ended(self) -> None:
+        """Let go of connections whose event loop has ended. They hold it, so a weak reference does not do."""
+        for loop in list(self._clients):
+            if loop.is_closed():
+                self._clients.pop(loop, None)
 
 
 def _reason_of(error: Exception) -> str:

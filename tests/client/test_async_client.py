@@ -56,6 +56,29 @@ def test_one_client_serves_one_event_loop_after_another(addresses: list[str]) ->
         assert left.run(use()) == "done"
 
 
+# A program that runs an event loop for each call and closes nothing, as a Celery task may: how many are held.
+MANY_LOOPS = """
+import asyncio, gc, sys, weakref
+from donebit import AsyncDonebit
+client, loops = AsyncDonebit(*sys.argv[1:]), []
+async def use():
+    loops.append(weakref.ref(asyncio.get_running_loop()))
+    await client.start(0)
+for _ in range(10):
+    asyncio.run(use())
+gc.collect()
+print(sum(loop() is not None for loop in loops))
+"""
+
+
+def test_connections_of_event_loops_that_ended_are_let_go(addresses: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MANY_LOOPS, *addresses], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
+
+
 def test_results_are_gone_through_asynchronously(addresses: list[str]) -> None:
     async def read() -> tuple[list[object], list[tuple[int, object]], int]:
         async with AsyncDonebit(*addresses) as client:
