@@ -33,6 +33,8 @@ class LossyWay:
     seconds_to_answer: float = 0.0
     is_held: Callable[[], bool] = _never
     keys_sent: list[str | None] = field(default_factory=list)
+    tokens_sent: list[str | None] = field(default_factory=list)
+    encoding: str = "identity"  # which it says its answers have
 
     def refuses(self) -> bool:
         self.requests_to_refuse -= 1
@@ -55,6 +57,7 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def handle_one(self) -> None:
             way.keys_sent.append(self.headers["Idempotency-Key"])
+            way.tokens_sent.append(self.headers["Authorization"])
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             while way.is_held():
                 time.sleep(0.01)
@@ -73,6 +76,7 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             if status == 503:
                 self.send_header("Retry-After", "1")  # as done_app's own has it
+            self.send_header("Content-Encoding", way.encoding)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

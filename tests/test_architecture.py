@@ -58,6 +58,7 @@ LAYERS = (
         "donebit.async_results",
         "donebit.results",
         "donebit.result_slices",
+        "donebit.service_answers",
         "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.networks",

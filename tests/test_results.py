@@ -46,6 +46,23 @@ def test_stored_results_are_read_each_time_they_are_gone_through() -> None:
             results[index]
 
 
+def test_stored_results_are_searched_and_reversed_in_one_reading() -> None:
+    readings: list[int] = []
+
+    def read() -> Iterator[tuple[list[int], list[str]]]:
+        readings.append(1)
+        return parts()
+
+    results = StoredResults(read, lambda: 3)
+
+    assert (results.index("c"), results.index("b", -2), results.index("b", 0, 2)) == (2, 1, 1)
+    assert list(reversed(results)) == ["c", "b", "a"]
+    assert len(readings) == 4
+    for given in (("d",), ("a", 1), ("c", 0, -1)):
+        with pytest.raises(ValueError, match="is not one of the results"):
+            results.index(*given)
+
+
 def test_a_parameter_takes_in_results_by_its_annotation_alone() -> None:
     @job("total")
     def total(step: int, *, counts: Results[int], results: str) -> None: ...

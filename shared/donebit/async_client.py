@@ -35,7 +35,8 @@ class AsyncDonebit(AsyncScheduleRequests):
 
         Raises:
             ConfigurationError: httpx is not installed.
-            InvalidInput: An address is not an http or https URL, or the timeout is negative.
+            InvalidInput: An address is not an http or https URL, the token cannot be sent, or the timeout is
+                no number from 0.
         """
         try:
             from donebit.async_transport import AsyncTransport  # noqa: PLC0415 - it needs what the extra brings

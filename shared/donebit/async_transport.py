@@ -8,17 +8,16 @@ import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 
+from donebit.service_answers import content_of, was_deleted
 from donebit.transport import (
     CONNECT_SECONDS,
     READ_SECONDS,
     RETRIED_STATUSES,
     ServiceRequest,
     Services,
-    content_of,
 )
 
 TIMEOUTS = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None)  # a call may wait for its turn
@@ -33,7 +32,7 @@ class AsyncTransport(Services):
         """Keep what `Services` does, and open nothing yet."""
         super().__init__(trigger_url, done_url, token, timeout_seconds)
         # A connection belongs to the event loop that opened it, and to its process.
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._process = os.getpid()
 
     async def close(self) -> None:
@@ -49,17 +48,20 @@ class AsyncTransport(Services):
             ApiError: The answer has an error status, or is no JSON.
             ServiceUnreachable: There was no answer in time.
         """
-        url, headers, data = self.sendable(request)
+        url, texts, data = self.sendable(request)
+        headers = httpx.Headers(texts, encoding="latin-1")  # as http.client writes them; a token may need it
         for one in self.tries(request.within_seconds):
             try:
                 async with asyncio.timeout(one.within_seconds):
                     answer = await self._client().request(request.method, url, content=data, headers=headers)
-            except (httpx.TransportError, TimeoutError) as error:
+            except (httpx.RequestError, TimeoutError) as error:
                 if one.is_last:
                     raise self.unreachable(request.service, _reason_of(error)) from None  # it says all
             else:
                 if one.is_last or answer.status_code not in RETRIED_STATUSES:
-                    return content_of(answer.status_code, answer.content)
+                    if one.is_repeat and was_deleted(request.method, answer.status_code, answer.content):
+                        return None
+                    return content_of(answer.status_code, answer.content, answer.headers.get("Location"))
             await self.pause(one.pause)
         raise AssertionError("the pauses do not end")
 
@@ -69,14 +71,21 @@ class AsyncTransport(Services):
 
     def _client(self) -> httpx.AsyncClient:
         if self._process != os.getpid():
-            self._clients, self._process = WeakKeyDictionary(), os.getpid()
+            self._clients, self._process = {}, os.getpid()
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
+            self._drop_ended()
             # As urllib3 does for `Donebit`: the system's certificates, and no proxy of the environment.
             self._clients[loop] = httpx.AsyncClient(
                 timeout=TIMEOUTS, trust_env=False, verify=ssl.create_default_context()
             )
         return self._clients[loop]
+
+    def _drop_ended(self) -> None:
+        """Let go of connections whose event loop has ended. They hold it, so a weak reference does not do."""
+        for loop in list(self._clients):
+            if loop.is_closed():
+                self._clients.pop(loop, None)
 
 
 def _reason_of(error: Exception) -> str:

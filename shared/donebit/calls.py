@@ -16,12 +16,13 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from donebit.errors import ApiError, InvalidInput
+from donebit.exceptions import name_of
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
-from donebit.step_numbers import natural, ranges_of
+from donebit.step_numbers import natural, quoted, ranges_of
 from donebit.task_types import Report, Task
-from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest
+from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest, checked_timeout
 
 RANGES_PER_REPORT = 10_000
 RESULTS_PER_PAGE = 10_000
@@ -67,7 +68,7 @@ def start(
     more: Mapping[str, object],
 ) -> Call[str]:
     """Start a task, and return its id."""
-    given = {"job": job, "params": params, **more}
+    given = {"job": job, "params": checked_params(params), **more}
     # The id is generated here, so that a request which is sent twice starts one task.
     task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
     body: dict[str, object] = {"task_id": task_id}
@@ -87,24 +88,45 @@ def start_for_items(
     """Start a task with a step for each item, by one request or piece by piece, and return its id."""
     pieces = pieces_of(items)
     first, second = next(pieces, Piece([], b"")), next(pieces, None)
-    begin = partial(start, None, job, params, task_id)
     if second is None:
-        return (yield from begin({**more, "items": first.items}))
-    started = yield from begin({**more, "items": [], "open": True})
+        return (yield from start(None, job, params, task_id, {**more, "items": first.items}))
+    stays_open = more.get("open")
+    started = yield from _start_open(job, params, task_id, {**more, "open": stays_open or True})
     added = 0
     try:
         for piece in chain([first, second], pieces):
             yield _post(started, f"items?from={added}", piece.lines)
             added += len(piece.items)
-        yield from close_task(started, added)  # refused if the server has lost some of them meanwhile
+        if not stays_open:
+            yield from close_task(started, added)  # refused if the server has lost some of them meanwhile
     except BaseException as error:
         if not added and getattr(error, "status", None) == HTTPStatus.CONFLICT:
             # Another call has filled this task, or is about to: it must not be cancelled.
             raise ApiError(HTTPStatus.CONFLICT, has_items(started)) from error
-        with suppress(Exception):  # the first error is the one to know
-            yield from change(started, "cancel")
+        yield from _give_up(started)
         raise
     return started
+
+
+def _start_open(
+    job: str, params: Mapping[str, Any] | None, task_id: str | None, more: Mapping[str, object]
+) -> Call[str]:
+    """Start a task without items, to which they are added; one whose answer never came is not left open."""
+    name = uuid.uuid4().hex if task_id is None else task_id
+    try:
+        return (yield from start(None, job, params, name, {**more, "items": []}))
+    except (ApiError, InvalidInput):
+        raise
+    except BaseException:
+        if task_id is None:  # or it may be the task of another call, and the same map again goes on with it
+            yield from _give_up(name)
+        raise
+
+
+def _give_up(task_id: str) -> Call[None]:
+    """Cancel a task of which not all items were sent."""
+    with suppress(Exception):  # the error that led to it is the one to know
+        yield from change(task_id, "cancel")
 
 
 def has_items(task_id: str) -> str:
@@ -113,7 +135,7 @@ def has_items(task_id: str) -> str:
 
 def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | None) -> Call[Report]:
     """Report that steps are done, by as many requests as they need."""
-    ranges, with_results = ranges_of(steps), slices_of(results or {})
+    ranges, with_results = ranges_of(steps), slices_of({} if results is None else results)
     # The results first: a step that is among the ranges too would be done by then, and keep none.
     bodies: list[dict[str, object]] = [{"results": part} for part in with_results]
     bodies += [
@@ -133,9 +155,16 @@ def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | N
 
 def fail(task_id: str, step: int, error: object) -> Call[Report]:
     """Report that a step failed for good."""
-    text = (str(error) or repr(error)).encode(errors="replace").decode()
+    text = _text_of(error).encode(errors="replace").decode()
     body = {"step": natural(step, "step"), "error": text[:LONGEST_ERROR]}
     return cast(Report, (yield _post(task_id, "failures", body)))
+
+
+def _text_of(error: object) -> str:
+    try:
+        return str(error) or repr(error)
+    except Exception:  # of a class of the caller's, whose step has failed all the same
+        return f"{name_of(type(error))}, whose text cannot be read"
 
 
 def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:
@@ -146,7 +175,7 @@ def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:
 
 def wait(task_id: str, timeout_seconds: float) -> Call[Task]:
     """Ask with growing pauses until the task has ended."""
-    deadline, pause = time.monotonic() + timeout_seconds, FIRST_PAUSE_SECONDS
+    deadline, pause = time.monotonic() + checked_timeout(timeout_seconds), FIRST_PAUSE_SECONDS
     while True:
         left = deadline - time.monotonic()
         task = yield from get(task_id, max(left, 0))
@@ -201,9 +230,22 @@ def close_task(task_id: str, expected: int | None) -> Call[Task]:
 def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
     """Start a new task with the order of an old one, and return its id."""
     path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
-    body = {"params": dict(params)} if params else {}
+    body = {} if params is None else {"params": checked_params(params)}
     answer = yield ServiceRequest(TRIGGER_APP, "POST", path, body)
     return str(answer["task_id"])
+
+
+def checked_params(params: object) -> dict[str, Any] | None:
+    """Return the parameters of a job's function as JSON can hold them; None for none.
+
+    Raises:
+        InvalidInput: They are no mapping.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidInput(
+            f"params is {quoted(params)}; it must be a mapping of names to values", field="params"
+        )
+    return None if params is None else dict(params)
 
 
 def _post(task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> ServiceRequest:

@@ -46,7 +46,8 @@ class Donebit(TaskRequests, ScheduleRequests):
             timeout_seconds: How long a call is retried before it raises. 0: one try.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, or the timeout is negative.
+            InvalidInput: An address is not an http or https URL, the token cannot be sent, or the timeout is
+                no number from 0.
         """
         super().__init__(Transport(trigger_url, done_url, token, timeout_seconds))
 
@@ -102,8 +103,8 @@ class Donebit(TaskRequests, ScheduleRequests):
     ) -> str:
         """Start a task with a step for each item, which the job's function is given.
 
-        What does not fit into one request is sent in pieces to an open task, which is then closed: no step
-        runs before all items are there. If that fails, the task is cancelled.
+        What does not fit into one request is sent in pieces to an open task, which is then closed, unless
+        `open` is given: no step runs before all items are there. If that fails, the task is cancelled.
 
         Args:
             job: The name of a job whose function takes `item` as its second parameter.
@@ -141,7 +142,8 @@ class Donebit(TaskRequests, ScheduleRequests):
             ended the task.
 
         Raises:
-            InvalidInput: A step is negative or not an integer, or a result is no JSON. Nothing was sent.
+            InvalidInput: A step is negative or not an integer, a result is no JSON, the results are no
+                mapping, or the steps are one. Nothing was sent.
             ApiError: 404 if the task is unknown or expired, 422 if the task does not have such a step or a
                 result is too large.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; some steps may be recorded.
@@ -199,6 +201,7 @@ class Donebit(TaskRequests, ScheduleRequests):
             The task as it ended.
 
         Raises:
+            InvalidInput: `timeout_seconds` is no number. Nothing was sent.
             TimeoutError: The task had not ended after `timeout_seconds`.
             ApiError: 404 if the task is unknown or expired.
             ServiceUnreachable: done_app did not answer within the client's `timeout_seconds`, or until the

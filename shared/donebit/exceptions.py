@@ -20,6 +20,6 @@ def without_text(error: BaseException) -> str:
     return f"{name_of(type(error))}, whose text cannot be read"
 
 
-def name_of(kind: type[BaseException]) -> str:
+def name_of(kind: type) -> str:
     """The name of a class; its own `__name__` may be something else, or raise."""
     return str(type.__dict__["__name__"].__get__(kind))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from donebit.errors import InvalidInput
-from donebit.step_numbers import natural
+from donebit.step_numbers import natural, quoted
 
 RESULTS_PER_REPORT = 10_000
 BYTES_PER_REPORT = 1024 * 1024  # of results as JSON; one may be larger
@@ -18,8 +18,12 @@ def slices_of(results: Mapping[int, object]) -> list[Slice]:
     """Cut results into slices, each for one request, in the order of the steps.
 
     Raises:
-        InvalidInput: A step is negative or not an integer, or a result is no JSON.
+        InvalidInput: A step is negative or not an integer, a result is no JSON, or they are no mapping.
     """
+    if not isinstance(results, Mapping):  # a list of integers would be read as steps and as results at once
+        raise InvalidInput(
+            f"results is {quoted(results)}; it must be a mapping of each step to its result", field="results"
+        )
     steps = sorted(natural(step, "step") for step in results)
     return list(_slices([(step, results[step]) for step in steps]))
 

@@ -48,7 +48,7 @@ class Results(Sequence[Result], Generic[Result]):
 class StoredResults(Results[Result]):
     """Results that are read a part at a time, as often as they are gone through, and never held as a whole.
 
-    To go through them is cheap. An index reads all before it, and `steps` reads everything.
+    To go through them is cheap. An index reads all before it, and `steps` and `reversed` hold everything.
     """
 
     def __init__(
@@ -89,6 +89,17 @@ class StoredResults(Results[Result]):
     def __iter__(self) -> Iterator[Result]:
         for _, values in self._read():
             yield from values
+
+    # Those of Sequence take an index for each result, and each would read all before it.
+    def __reversed__(self) -> Iterator[Result]:
+        return reversed(tuple(self))
+
+    def index(self, value: object, start: int = 0, stop: int | None = None) -> int:
+        low, high, _ = slice(start, stop).indices(len(self))
+        for at, one in enumerate(islice(self, low, high), low):
+            if one is value or one == value:
+                return at
+        raise ValueError(f"{value!r} is not one of the results")
 
     def items(self) -> Iterator[tuple[int, Result]]:
         for steps, values in self._read():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-from donebit.calls import Call
+from donebit.calls import Call, checked_params
 from donebit.names import checked_name
+from donebit.step_numbers import natural
 from donebit.transport import TRIGGER_APP, ServiceRequest
 
 PER_PAGE = 1000
@@ -55,8 +56,9 @@ def schedule(
         params: The parameters of the job's function.
         fields: Further fields, of the schedule or of its task; those that are None are left out.
     """
-    given = {field: value for field, value in fields.items() if value is not None}
-    given |= {"params": dict(params)} if params else {}
+    given: dict[str, object] = {**fields, "params": checked_params(params)}
+    given = {field: value for field, value in given.items() if value is not None}
+    given |= {"count": natural(given["count"], "count")} if "count" in given else {}
     body: dict[str, object] = {"cron": cron}
     body |= {field: value for field, value in given.items() if field in OF_SCHEDULE}
     body["task"] = {field: value for field, value in given.items() if field not in OF_SCHEDULE}

@@ -41,7 +41,7 @@ class ScheduleRequests(CallRunner):
             The schedule as it is now.
 
         Raises:
-            InvalidInput: The name is not valid. Nothing was sent.
+            InvalidInput: The name, the count or the params are not valid. Nothing was sent.
             ApiError: 422 for an invalid field.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """
@@ -73,7 +73,10 @@ class ScheduleRequests(CallRunner):
         return self._run(schedule_calls.run(name))
 
     def delete_schedule(self, name: str) -> None:
-        """Delete a schedule; the tasks that it has started stay. Raises as `get_schedule`."""
+        """Delete a schedule; the tasks that it has started stay.
+
+        Where an answer was lost, one that is gone by the next try is deleted. Raises as `get_schedule`.
+        """
         self._run(schedule_calls.delete(name))
 
     def expect(self, name: str, cron: str, **more: object) -> ExpectationState:

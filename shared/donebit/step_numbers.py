@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from donebit.errors import InvalidInput
+
+LONGEST_QUOTE = 120  # characters of a value in a message
 
 
 def ranges_of(steps: Iterable[int]) -> list[tuple[int, int]]:
     """Return steps as ascending half-open ranges: 3, 1, 2, 7 are (1, 4) and (7, 8).
 
     Raises:
-        InvalidInput: A step is negative or not an integer.
+        InvalidInput: A step is negative or not an integer, or they are a mapping, a text or bytes.
     """
     if isinstance(steps, range) and steps.step == 1 and steps.start >= 0:
         return [(steps.start, steps.stop)] if steps else []  # a million steps without a list of them
-    if not isinstance(steps, Iterable):
+    # The keys of a mapping and the bytes of a text are integers too, and not meant as steps.
+    if isinstance(steps, Mapping | str | bytes | bytearray) or not isinstance(steps, Iterable):
         raise InvalidInput(
-            f"steps is {steps!r}; it must be integers, in a list or another iterable", field="steps"
+            f"steps is {quoted(steps)}; it must be integers, in a list or another iterable", field="steps"
         )
     ranges: list[tuple[int, int]] = []
     for step in sorted({natural(step, "step") for step in steps}):
@@ -28,6 +31,11 @@ def ranges_of(steps: Iterable[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((step, step + 1))
     return ranges
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it, which may be cut off."""
+    return repr(value)[:LONGEST_QUOTE]
 
 
 def natural(value: object, name: str) -> int:

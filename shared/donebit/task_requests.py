@@ -118,6 +118,7 @@ class TaskRequests(CallRunner):
             The new task's id.
 
         Raises:
+            InvalidInput: The params are no mapping. Nothing was sent.
             ApiError: 404 if the old task is unknown or expired, 422 if no worker could run it.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """

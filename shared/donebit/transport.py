@@ -8,20 +8,24 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
-from math import inf
+from decimal import Decimal
+from math import inf, isnan, nan
+from numbers import Real
 from typing import Any, NamedTuple
 
 import urllib3
 from urllib3 import exceptions
 
 from donebit.addresses import LOOPBACK, address, checked_url
-from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
+from donebit.errors import InvalidInput, ServiceUnreachable
 from donebit.secret_files import checked_token, read_secret, refuse_both
+from donebit.service_answers import content_of, was_deleted
 
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+MOST_CONNECTIONS = 100  # kept to a service, as many as AsyncDonebit has
+DEEPEST_NAME = 5  # in a message
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
@@ -55,6 +59,7 @@ class Sendable(NamedTuple):
 class Try(NamedTuple):
     """One of the tries of a request."""
 
+    is_repeat: bool  # of one whose answer was lost, or a 502, 503 or 504
     is_last: bool
     pause: float  # seconds to wait after it
     within_seconds: float | None  # how long it may take; None: as long as the other timeouts let it
@@ -69,10 +74,11 @@ class Services:
         """Keep the addresses and the token, or what the environment has in their place.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, the timeout is negative, the token cannot be
-                sent, or the file of API_TOKEN_FILE cannot be read.
+            InvalidInput: An address is not an http or https URL, the timeout is no number from 0, the token
+                cannot be sent, or the file of API_TOKEN_FILE cannot be read.
         """
-        if timeout_seconds < 0:
+        self.timeout_seconds = checked_timeout(timeout_seconds)
+        if self.timeout_seconds < 0:
             raise InvalidInput(f"timeout_seconds is {timeout_seconds}; it must be 0 or more")
         self._addresses = {
             TRIGGER_APP: _resolve_address(trigger_url, "TRIGGER", "8098"),
@@ -80,7 +86,6 @@ class Services:
         }
         token = _resolve_token(token)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.timeout_seconds = timeout_seconds
 
     def sendable(self, request: ServiceRequest) -> Sendable:
         """Return a request as it is sent.
@@ -103,10 +108,10 @@ class Services:
         began = time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
-        for pause in pauses():
+        for number, pause in enumerate(pauses()):
             now = time.monotonic()
             left = None if end is None else max(end - now, SHORTEST_TRY_SECONDS)
-            yield Try(now + pause >= deadline, pause, left)
+            yield Try(number > 0, now + pause >= deadline, pause, left)
 
     def _headers_and_data(
         self, method: str, body: Mapping[str, object] | bytes | None
@@ -155,7 +160,9 @@ class Transport(Services):
                     raise self.unreachable(request.service, reason_of(error)) from None  # it says all
             else:
                 if one.is_last or answer.status not in RETRIED_STATUSES:
-                    return content_of(answer.status, answer.data)
+                    if one.is_repeat and was_deleted(request.method, answer.status, answer.data):
+                        return None
+                    return content_of(answer.status, answer.data, answer.headers.get("Location"))
             time.sleep(one.pause)
         raise AssertionError("the pauses do not end")
 
@@ -164,6 +171,23 @@ class Transport(Services):
         if self._pool[0] != os.getpid():
             self._pool = (os.getpid(), _connection_pool())
         return self._pool[1]
+
+
+def checked_timeout(given: object) -> float:
+    """Return a number of seconds of any kind, numpy's and a Decimal too, as a float.
+
+    Raises:
+        InvalidInput: It is no number; with NaN, which is below and above nothing, a call would never end.
+    """
+    try:
+        seconds = nan if isinstance(given, bool) or not isinstance(given, Real | Decimal) else float(given)
+    except (ValueError, OverflowError):  # a Decimal that signals, an integer beyond what a float holds
+        seconds = nan
+    if isnan(seconds):
+        raise InvalidInput(
+            f"timeout_seconds is {given!r}; it must be a number of seconds", field="timeout_seconds"
+        )
+    return seconds
 
 
 def pauses() -> Iterator[float]:
@@ -176,6 +200,8 @@ def pauses() -> Iterator[float]:
 
 def _resolve_token(given: str | None) -> str | None:
     """The token given, else that of the environment, checked; None for none."""
+    if given is not None and not isinstance(given, str):
+        raise InvalidInput(f"token is of type {type(given).__name__}; it must be a text", field="token")
     try:
         token = given or _token_of_environment()
     except ValueError as error:
@@ -199,19 +225,43 @@ def _resolve_address(given: str | None, service: str, port: str) -> str:
     setting = f"{service}_URL"
     named = given or os.environ.get(setting)
     host, port = os.environ.get("HOST") or LOOPBACK, os.environ.get(f"{service}_PORT") or port
-    return checked_url(setting, (named or address(host, port)).rstrip("/"))
+    return checked_url(setting, named or address(host, port)).rstrip("/")
 
 
 def _connection_pool() -> urllib3.PoolManager:
     # Retries are made here, not by the library: it counts tries, and a caller thinks in seconds.
-    return urllib3.PoolManager(maxsize=16, retries=False)
+    # Threads beyond the size open a connection for each request, and the library warns each time.
+    return urllib3.PoolManager(maxsize=MOST_CONNECTIONS, retries=False)
 
 
 def _as_json(body: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"the request cannot be written as JSON: {error}") from error
+        path = _path_of_fault(body)
+        text = f"{'.'.join(path) or 'the request'} cannot be written as JSON: {error}"
+        raise InvalidInput(text, field=path[0] if path else None) from error
+
+
+def _path_of_fault(body: Mapping[str, object]) -> list[str]:
+    """The names that lead to what JSON cannot hold, such as params and folder; none for a name itself."""
+    path: list[str] = []
+    value: object = body
+    while isinstance(value, dict) and len(path) < DEEPEST_NAME:  # one that holds itself has no end
+        named = {str(name): inner for name, inner in value.items() if not _is_json(inner)}
+        if not named:
+            break
+        path.append(next(iter(named)))
+        value = named[path[-1]]
+    return path
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def reason_of(error: exceptions.HTTPError) -> str:
@@ -227,18 +277,3 @@ def reason_of(error: exceptions.HTTPError) -> str:
             return f"failed the TLS handshake: {reason}"
         case _:
             return "closed the connection without an answer"
-
-
-def content_of(status: int, data: bytes) -> Any:
-    """Return an answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
-    if status == HTTPStatus.NO_CONTENT:
-        return None
-    try:
-        content = json.loads(data)
-    except ValueError:  # the page of a proxy, or of another service
-        text = data[:200].decode(errors="replace")
-        raise ApiError(status, f"the answer is not JSON: {text}") from None
-    if status >= 300:
-        detail = content.get("detail") if isinstance(content, dict) else content
-        raise ApiError(status, str(detail))
-    return content

@@ -52,3 +52,10 @@ def test_a_closed_client_opens_new_connections(make_client: MakeClient, addresse
         task_id = client.start(1)
 
     assert client.get(task_id)["count"] == 1
+
+
+def test_an_answer_that_cannot_be_decoded_is_none(cut_off_briefly: Donebit, lossy: LossyWay) -> None:
+    lossy.encoding = "gzip"
+
+    with pytest.raises(ServiceUnreachable):
+        cut_off_briefly.get("any")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
+from typing import cast
 
+import numpy as np
 import pytest
 import urllib3
 
 from donebit import ApiError, Donebit, schedule_calls
 from donebit.calls import RANGES_PER_REPORT
 from tests.client.conftest import TOKEN, MakeClient
+from tests.lossy_proxy import LossyWay
 from tests.web.real import RealServices
 
 
@@ -91,10 +95,38 @@ def test_an_error_without_text_or_with_bad_text_is_recorded(donebit: Donebit, er
     assert donebit.fail(task_id, 0, error)["state"] == "failed"
 
 
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_whose_text_cannot_be_read_is_recorded(
+    donebit: Donebit, services: RealServices, addresses: list[str]
+) -> None:
+    task_id = donebit.start(1)
+
+    donebit.fail(task_id, 0, Unreadable())
+
+    headers = {"Authorization": f"Bearer {addresses[2]}"}
+    answer = urllib3.request("GET", services.url("done", f"/tasks/{task_id}/failures"), headers=headers)
+    assert answer.json()["failures"][0]["error"] == "Unreadable, whose text cannot be read"
+
+
 def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     task_id = donebit.start(2, label="once")
 
     assert donebit.start(2, task_id=task_id, label="once") == task_id
+
+
+def test_params_may_be_any_mapping_and_a_count_any_integer(donebit: Donebit) -> None:
+    given, count = MappingProxyType({"sleep_ms": 3}), cast(int, np.int64(2))
+
+    task_id = donebit.start(count, job="demo", params=given)
+    made = donebit.schedule("any-mapping", "@daily", count=count, job="demo", params=given)
+    donebit.delete_schedule("any-mapping")
+
+    assert donebit.start(2, job="demo", params={"sleep_ms": 3}, task_id=task_id) == task_id
+    assert (made["task"]["count"], made["task"]["params"]) == (2, {"sleep_ms": 3})
 
 
 @pytest.mark.parametrize(
@@ -130,6 +162,13 @@ def test_the_token_is_taken_from_the_environment(
     monkeypatch.setenv("API_TOKEN", TOKEN)
 
     assert make_client(*addresses[:2]).start(1)
+
+
+def test_a_token_of_any_latin_1_is_sent_as_it_is(make_client: MakeClient, lossy: LossyWay) -> None:
+    with pytest.raises(ApiError, match=r"^401: "):
+        make_client(None, lossy.url, "caf\xe9").get("any")
+
+    assert lossy.tokens_sent == ["Bearer caf\xe9"]
 
 
 def test_schedules_are_made_changed_read_run_and_deleted(donebit: Donebit) -> None:

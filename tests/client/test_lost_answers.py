@@ -9,7 +9,7 @@ import pytest
 
 from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable, item_pieces
 from tests.client.conftest import TOKEN, MakeClient
-from tests.lossy_proxy import LossyWay
+from tests.lossy_proxy import LossyWay, lossy_way_to
 from tests.web.real import RealServices
 
 
@@ -76,6 +76,19 @@ def test_many_items_are_sent_in_pieces_though_answers_are_lost(
 
     task = cut_off.get(task_id)
     assert (task["count"], task["state"], task["open"]) == (5000, "running", False)
+
+
+@pytest.mark.parametrize("count", [10, 5000])
+def test_a_task_of_items_stays_open_if_asked_however_many_they_are(
+    donebit: Donebit, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(item_pieces, "BYTES_PER_PIECE", 10_000)
+
+    task_id = donebit.map("length", (f"{step:05}.txt" for step in range(count)), open=True)
+
+    assert (donebit.get(task_id)["count"], donebit.get(task_id)["open"]) == (count, True)
+    with pytest.raises(ApiError, match="open is 'no'"):
+        donebit.map("length", (f"{step:05}.txt" for step in range(count)), open="no")
 
 
 @pytest.mark.parametrize("at", [10, 4000])
@@ -207,3 +220,20 @@ def test_failed_steps_are_retried_once_though_the_answer_is_lost(cut_off: Donebi
         cut_off.retry(task_id, [1], group="1c7de33b")
     with pytest.raises(ApiError, match="has given up"):
         cut_off.retry(task_id, group="1c7de33b")
+
+
+def test_a_schedule_is_deleted_though_the_answer_is_lost(
+    make_client: MakeClient, services: RealServices
+) -> None:
+    with lossy_way_to(services.url("trigger")) as way:
+        client = make_client(way.url, services.url("done"), TOKEN)
+        client.schedule("lost", "@daily", count=1)
+        client.expect("lost", "@daily", label="lost")
+        way.answers_to_lose, way.lost_method = 2, "DELETE"
+
+        client.delete_schedule("lost")
+        with pytest.raises(ApiError, match=r"^404: no schedule is named lost$"):
+            client.delete_schedule("lost")
+        client.delete_expectation("lost")
+
+        assert client.expectations() == []

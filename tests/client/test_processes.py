@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
 
 from donebit import Donebit
 
@@ -58,3 +62,19 @@ def test_a_forked_process_does_not_share_connections(addresses: list[str], doneb
 
     assert forked.returncode == 0
     assert donebit.get(task_id)["state"] == "done"
+
+
+def test_many_threads_share_one_client_without_a_warning(
+    addresses: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Donebit(*addresses) as client, ThreadPoolExecutor(40) as pool:
+        task_id, all_there = client.start(40), Barrier(40)
+
+        def report(step: int) -> None:
+            all_there.wait(30)
+            client.report(task_id, [step])
+
+        list(pool.map(report, range(40)))
+
+        assert client.get(task_id)["state"] == "done"
+    assert caplog.messages == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -151,7 +153,9 @@ def test_settings_that_only_a_worker_needs_may_be_wrong(alone: Donebit) -> None:
     assert alone("tasks", WEBHOOK_HOSTS="hooks.example.org", MAX_STEPS="none").code == 4
 
 
-@pytest.mark.parametrize("address", ["http://", "nonsense", "http://[", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize(
+    "address", ["http://", "nonsense", "http://[", "http://127.0.0.1:99999", "http://127.0.0.1:1/?of=a"]
+)
 def test_an_address_that_is_no_url_is_refused(alone: Donebit, address: str) -> None:
     ended = alone("tasks", DONE_URL=address)
 
@@ -168,10 +172,22 @@ def test_a_service_without_tls_at_an_https_address_is_said_to_be_so(donebit: Don
     assert ended.err.count("\n") == 1
 
 
-def test_another_server_at_the_address_is_recognised(donebit: Donebit) -> None:
-    trigger = f"http://127.0.0.1:{donebit.environment['TRIGGER_PORT']}"
+class Page(BaseHTTPRequestHandler):
+    """A server that answers every address with a page."""
 
-    ended = donebit("tasks", DONE_URL=f"{trigger}/sign-in?")
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test's output is its own."""
+
+
+def test_another_server_at_the_address_is_recognised(alone: Donebit) -> None:
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        ended = alone("tasks", DONE_URL=f"http://127.0.0.1:{server.server_port}")
 
     assert ended.code == 4
     assert "is not done_app: it sent text/html" in ended.err
