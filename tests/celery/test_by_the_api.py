@@ -125,18 +125,22 @@ def test_a_failed_chord_is_not_said_to_be_resumable(
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+@pytest.mark.parametrize("announced", [False, True])  # by a worker of Donebit, which there may not be
 def test_the_body_of_a_cancelled_chord_fails(
-    project: ModuleType, applied: AsyncResult[object], lasting_store: tuple[object, Store]
+    project: ModuleType, applied: AsyncResult[object], lasting_store: tuple[object, Store], announced: bool
 ) -> None:
     store, group_id = lasting_store[1], progress(applied).task_id
 
-    lifecycle.cancel(store, group_id)
-    announcing.announce(store, group_id)
+    lifecycle.cancel(store, group_id, reply_key="k")
+    if announced:
+        announcing.announce(store, group_id)
 
     assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
     assert isinstance(applied.result, ChordError)
     assert "is cancelled" in str(applied.result)
     assert progress(applied).called
+    lifecycle.cancel(store, group_id, reply_key="k")  # again, as its answer was lost
+    assert sweep_chords(project.app) == 0
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 
 from donebit import clock
@@ -55,7 +55,8 @@ def announce(
         return False
     task = Task.from_record(task_id, record)  # as it was when claimed, even if it has changed since
     announce_first_failure(store, task)  # the process that should have done so may have died
-    _ask_for_body(store, task, record)
+    if "called_at" not in record:  # of a chord whose last step another program may have reported
+        chords.ask_for_body(store.chords, task)
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
     noted = _note(store, task, has_deliveries=has_deliveries)
@@ -96,12 +97,6 @@ def announce_first_failure(store: Store, task: Task) -> None:
         return
     if deliveries.enqueue(store, task, Early.FIRST_FAILURE):
         store.tasks.update_record(task.id, task.nonce, task.run, {"first_failure_told": 1})
-
-
-def _ask_for_body(store: Store, task: Task, record: Mapping[str, str]) -> None:
-    """Have the body of a chord called that was cancelled, or whose last step another program reported."""
-    if chords.is_chord(task.spec) and "called_at" not in record:
-        store.chords.ask_for_call(task.id, task.open_ttl)  # nothing new if its last part has ended it
 
 
 def announce_before_resume(store: Store, task: Task) -> None:

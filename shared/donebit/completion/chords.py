@@ -225,6 +225,12 @@ def is_chord(spec: TaskSpec) -> bool:
     return spec.job is None and CHORD in spec.params
 
 
+def ask_for_body(store: ChordStore, task: Task) -> None:
+    """Have a sweep call the body of a chord that its last part has not ended; other tasks have none."""
+    if is_chord(task.spec):
+        store.ask_for_call(task.id, task.open_ttl)
+
+
 def refuse_change(task: Task, change: str) -> None:
     """Refuse what only the program that applied a chord can do.
 

@@ -154,7 +154,9 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     answer = changing.known(answer, task_id, reply_key)
     if not answer.cancelled:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
-    return get_task(store, task_id).task
+    task = get_task(store, task_id).task
+    chords.ask_for_body(store.chords, task)
+    return task
 
 
 def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
