@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,7 +261,9 @@ def test_a_part_of_another_backup_is_not_mixed_with(
 def test_what_expired_after_a_killed_restore_is_dropped(
     full: RunningServer, empty: RunningServer, tmp_path: Path
 ) -> None:
-    full.client.set("donebit:done:{soon}:reply:a", "x", px=500)
+    began = time.monotonic()
+    take(full, tmp_path / "as slow as this")
+    full.client.set("donebit:done:{soon}:reply:a", "x", px=500 + int(5000 * (time.monotonic() - began)))
     folder = take(full, tmp_path / "backup").folder
     while full.client.exists("donebit:done:{soon}:reply:a"):
         pass
