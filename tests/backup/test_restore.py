@@ -16,6 +16,7 @@ from donebit import clock
 from donebit.activity.users.ids import UserKind
 from donebit.backup import taking
 from donebit.backup.restoring import open_backup, restore_backup
+from donebit.backup.taking import TakenBackup
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
 from donebit.migration.run import migrate
 from donebit.migration.tasks_into_shards import mark_layout
@@ -258,15 +259,21 @@ def test_a_part_of_another_backup_is_not_mixed_with(
     assert empty.client.dbsize() == 1
 
 
+def take_before(full: RunningServer, name: str, folder: Path) -> TakenBackup:
+    """A backup with a key in it that has expired since, however long a backup takes."""
+    began = time.monotonic()
+    take(full, folder / "another")
+    full.client.set(name, "x", px=400 + int(5000 * (time.monotonic() - began)))
+    taken = take(full, folder / "backup")
+    while full.client.exists(name):
+        pass
+    return taken
+
+
 def test_what_expired_after_a_killed_restore_is_dropped(
     full: RunningServer, empty: RunningServer, tmp_path: Path
 ) -> None:
-    began = time.monotonic()
-    take(full, tmp_path / "as slow as this")
-    full.client.set("donebit:done:{soon}:reply:a", "x", px=500 + int(5000 * (time.monotonic() - began)))
-    folder = take(full, tmp_path / "backup").folder
-    while full.client.exists("donebit:done:{soon}:reply:a"):
-        pass
+    folder = take_before(full, "donebit:done:{soon}:reply:a", tmp_path).folder
     opened = open_backup(folder)
     empty.client.set("donebit:layout", f"restoring {opened.manifest.sha256}")
     empty.client.set("donebit:done:{soon}:reply:a", "x")  # killed before it got its time of expiry
@@ -357,10 +364,7 @@ def test_what_has_expired_since_is_counted_and_not_revived(
 ) -> None:
     full.client.set("donebit:done:{short}:reply:a", "x", px=1)
     full.client.set("donebit:done:{long}:reply:a", "x", px=60_000)
-    full.client.set("donebit:done:{soon}:reply:a", "x", px=400)
-    taken = take(full, tmp_path / "backup")
-    while full.client.exists("donebit:done:{soon}:reply:a"):
-        pass
+    taken = take_before(full, "donebit:done:{soon}:reply:a", tmp_path)
 
     restored = restore(empty, taken.folder)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import everything
 from tests.forked import run_module
 from tests.migration.old_store import LAYOUT_5, load_old_store
+from tests.ports import ports_of_services
 from tests.servers import RunningServer, running, valkey_binary
 
 DONEBIT = ("donebit.command_line", "migrate")
@@ -105,7 +106,7 @@ def test_a_prefix_that_no_key_can_have_is_refused(server: RunningServer, prefix:
 def test_every_program_refuses_an_older_store_in_a_sentence(server: RunningServer, program: str) -> None:
     before = everything(server.client)
 
-    ended = run(PROGRAMS[program], server.url)
+    ended = run(PROGRAMS[program], server.url, **ports_of_services())  # beside a demo that has the usual ones
 
     assert ended.returncode == 2
     said = [line for line in ended.stderr.splitlines() if "layout 3" in line]
