@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from time import monotonic
 from typing import cast
 
 from redis import Redis
@@ -16,6 +18,8 @@ from donebit.store.key_names import Keys
 from donebit.store.layout import LAYOUT_VERSION, TASKS_IN_SHARDS, in_shards, shards_in, unmarked
 from donebit.store.task_shards import TaskShards
 from donebit.zone_rules import fingerprint
+
+CHECK_EVERY_SECONDS = 60.0  # a store may be emptied, or become another, under a service
 
 
 def layout(zone: str, shards: int = 1) -> str:
@@ -39,7 +43,11 @@ class ActivityLayoutStore:
         self._scripts = scripts
         self._keys = keys
         self._task_shards = task_shards
-        self._checked = False
+        self._checked_at = -math.inf  # by the monotonic clock
+
+    @property
+    def _is_checked(self) -> bool:
+        return monotonic() - self._checked_at < CHECK_EVERY_SECONDS
 
     @outages_named
     def check(self, zone: str) -> None:
@@ -48,7 +56,7 @@ class ActivityLayoutStore:
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if not self._checked:
+        if not self._is_checked:
             self._compare(zone, self.note_layout(zone))
 
     @outages_named
@@ -65,7 +73,7 @@ class ActivityLayoutStore:
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if not self._checked and (found := self._found()):
+        if not self._is_checked and (found := self._found()):
             self._compare(zone, found)
 
     def _found(self) -> bytes | None:
@@ -82,7 +90,7 @@ class ActivityLayoutStore:
                 f"{wanted!r}: set ZONE as it was, use another database, or move the activity there "
                 "(docs/backup.md)"
             )
-        self._checked = True
+        self._checked_at = monotonic()
 
     @outages_named
     def keep_zone_rules(self, zone: str) -> None:

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from donebit.activity.periods.calendar import Granularity
 from donebit.errors import ConfigurationError
-from donebit.store import Store
+from donebit.store import Store, activity_layout
 from tests.activity.arranged import count, record, record_packed, site_on
 from tests.conftest import everything
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
@@ -72,3 +73,17 @@ def test_another_zone_is_refused_on_what_was_moved(tmp_path: Path) -> None:
 
         with pytest.raises(ConfigurationError, match=r"zone=UTC.*zone=Europe/Berlin.*docs/backup.md"):
             site_on(Store.on(server.client)).store.activity_layout.check("Europe/Berlin")
+
+
+def test_a_store_that_is_emptied_under_a_service_gets_its_layout_again(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, [1], "active")
+    client.flushall()
+    record(store, [1], "active")
+    monkeypatch.setattr(activity_layout, "CHECK_EVERY_SECONDS", 0)
+
+    record(store, [2], "active")
+
+    with pytest.raises(ConfigurationError, match=r"zone=UTC.*zone=Europe/Berlin"):
+        Store.on(client).activity_layout.check("Europe/Berlin")
