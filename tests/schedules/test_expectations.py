@@ -22,7 +22,7 @@ from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
-from donebit.schedules import expecting
+from donebit.schedules import expecting, judging
 from donebit.schedules.expectation import Expectation, ExpectationSpec, Expected
 from donebit.schedules.judging import SETTLE, Judge, Witness
 from donebit.schedules.timing import Timing
@@ -99,6 +99,37 @@ def test_a_miss_is_announced_once_and_its_recovery_once(
     assert (state.missed_at, state.missed) == (BEGIN + HOUR, 2)
     assert judges.told() == [*missed, ("recovered", at("13:00"))]
     assert expecting.get(store, "backup").missed_at is None
+
+
+def test_what_comes_right_after_a_missed_deadline_is_one_recovery(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(minutes=61)
+    judges.look(hand_moved_clock.moment)
+    hand_moved_clock.forward(minutes=59, seconds=5)
+    finish(store)
+    for _ in range(4):  # of these looks the first ones are too early to judge the deadline of 14:00
+        hand_moved_clock.forward(seconds=10)
+        judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
+    assert expecting.get(store, "backup").missed == 2
+
+
+def test_many_deadlines_without_a_task_are_one_miss(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST_DEADLINES_PER_LOOK", 10)
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(hours=35, minutes=30)  # without a look: no beat runs
+    finish(store)
+    for _ in range(5):
+        hand_moved_clock.forward(seconds=5)
+        judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
+    assert expecting.get(store, "backup").missed == 35
 
 
 def test_no_deadline_is_judged_while_it_is_paused(

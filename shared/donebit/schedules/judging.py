@@ -87,6 +87,9 @@ class Judge(Looker):
                 fields = self.move(one, fields, deadline, left_out=0 if met else 1)
             if not fields:
                 return missed_at is not None  # another look was faster
+        # What came after a deadline that is not judged yet may not have met it: that one is judged first.
+        next_deadline = one.spec.timing.after(passed[-1] if passed else one.mark)
+        seen = [at for at in seen if next_deadline is None or at < next_deadline]
         return self.recover(one, fields, missed_at, seen)[1] is not None
 
     def seen(self, one: Expectation, since: datetime, needed: list[datetime]) -> list[datetime]:
