@@ -64,9 +64,13 @@ class Judges:
 
 
 def finish(store: Store, label: str = "backup", **asked: Any) -> Task:
+    return note_end(store, Witness(), label, **asked)
+
+
+def note_end(store: Store, witness: Witness, label: str = "backup", **asked: Any) -> Task:
     task = arranged.start(store, 1, label=label, **asked)
     reporting.report(store, task.id, steps=[0])
-    announce(store, task.id, lambda ended: Witness().note(store, ended))
+    announce(store, task.id, lambda ended: witness.note(store, ended))
     return task
 
 
@@ -318,10 +322,10 @@ def test_what_met_later_deadlines_takes_no_room_from_what_met_earlier_ones(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expectations, "MOST_MINUTES", 20)
-    expecting.put(store, "backup", spec())
+    saved = expecting.put(store, "backup", spec())
     for _ in range(180):  # without a look: no beat runs
         hand_moved_clock.forward(minutes=1)
-        expecting.note(store, "backup", HOURLY, hand_moved_clock.moment)
+        expecting.note(store, saved.expectation, hand_moved_clock.moment)
 
     judges.look(hand_moved_clock.moment)
 
@@ -436,6 +440,33 @@ def test_a_changed_expectation_begins_anew(
 
     assert same.expectation.missed_at is not None
     assert (changed.expectation.missed_at, changed.expectation.missed, changed.fresh) == (None, 0, False)
+
+
+def test_tasks_of_before_a_change_do_not_meet_what_was_changed(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "e", spec())
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # it knows the expectation of then
+    hand_moved_clock.forward(minutes=30)
+
+    expecting.put(store, "e", spec(label="changed"))
+    note_end(store, witness)
+    hand_moved_clock.forward(minutes=31)
+    judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00"))]
+
+
+def test_a_deleted_expectation_leaves_nothing_behind(store: Store) -> None:
+    expecting.put(store, "e", spec())
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # as above
+
+    expecting.delete(store, "e")
+    note_end(store, witness)
+
+    assert store.expectations.seen("e", 0) == []
 
 
 def test_ids_of_announcements_are_valid_and_differ() -> None:

@@ -40,7 +40,7 @@ class Witness:
         for one in self.known:
             at = one.spec.moment_of(task)
             if at is not None and (noted := (one.name, expecting.minute_of(at))) not in self.noted:
-                expecting.note(store, one.name, one.spec.timing, noted[1])
+                expecting.note(store, one, noted[1])
                 self.noted.add(noted)
 
 
@@ -102,7 +102,7 @@ class Judge(Looker):
         found = noted()
         if all(any(at - one.spec.within <= seen < at for seen in found) for at in needed):
             return found
-        expecting.note_listed(self.store, one.name, one.spec, since)
+        expecting.note_listed(self.store, one, since)
         return noted()
 
     def recover(
