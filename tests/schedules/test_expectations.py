@@ -458,6 +458,24 @@ def test_tasks_of_before_a_change_do_not_meet_what_was_changed(
     assert judges.told() == [("missed", at("13:00"))]
 
 
+def test_a_task_that_ends_right_after_the_expectation_was_made_meets_it(
+    store: Store, client: Redis, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # from now on it knows of no expectation
+    expecting.put(store, "e", spec())
+    hand_moved_clock.forward(seconds=2)
+    task = note_end(store, witness)
+    hand_moved_clock.forward(seconds=5)
+    judges.look(hand_moved_clock.moment)
+
+    client.delete(*keys.of_task(task.id), keys.ALL_TASKS)
+    hand_moved_clock.forward(minutes=61)
+    judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == []
+
+
 def test_a_deleted_expectation_leaves_nothing_behind(store: Store) -> None:
     expecting.put(store, "e", spec())
     witness = Witness()

@@ -59,6 +59,9 @@ class Judge(Looker):
         """Judge the deadlines of an expectation that have passed, and return when to look at it next."""
         one = Expectation.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
+        if now - one.created_at < SETTLE:  # no deadline can be judged yet, and processes may not know it yet
+            expecting.note_listed(self.store, one, one.created_at)
+            return now + TICK
         if one.paused:
             return latest
         if self.judge(one, fields, now):
