@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from donebit.schedules.expectation import (
     Expectation,
     ExpectationSpec,
 )
+from donebit.schedules.schedule import UNREADABLE
 from donebit.store import Store
 
 MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
@@ -41,8 +43,9 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     """
     check(name, spec)
     before = store.expectations.read([name])[0]
-    if before and Expectation.from_fields(name, before).spec == spec:
-        return SavedExpectation(Expectation.from_fields(name, before), fresh=False)
+    for known in readable([(name, before)]):
+        if known.spec == spec:
+            return SavedExpectation(known, fresh=False)
     if not before and store.expectations.count() >= MOST_EXPECTATIONS:
         raise Conflict(f"there are {MOST_EXPECTATIONS} expectations, which is the most; delete one first")
     now = clock.now()
@@ -147,10 +150,14 @@ def get(store: Store, name: str) -> Expectation:
 
     Raises:
         NotFound: no such expectation.
+        Conflict: it cannot be read here.
     """
-    if fields := store.expectations.read([name])[0]:
+    if not (fields := store.expectations.read([name])[0]):
+        raise unknown_expectation(name)
+    try:
         return Expectation.from_fields(name, fields)
-    raise unknown_expectation(name)
+    except UNREADABLE as error:
+        raise Conflict(f"expectation {name} cannot be read here: {error}; PUT replaces it") from error
 
 
 def list_expectations(store: Store) -> list[Expectation]:
@@ -159,12 +166,17 @@ def list_expectations(store: Store) -> list[Expectation]:
     They are read as every task ends, whose announcement must not depend on one that a later version wrote.
     """
     names = store.expectations.names()
-    found: list[Expectation] = []
-    for name, fields in zip(names, store.expectations.read(names), strict=True):
+    return readable(zip(names, store.expectations.read(names), strict=True))
+
+
+def readable(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Expectation]:
+    """The expectations of these names and fields, but those that cannot be read."""
+    expectations: list[Expectation] = []
+    for name, fields in found:
         if fields:
-            with suppress(ValueError, KeyError, TypeError):
-                found.append(Expectation.from_fields(name, fields))
-    return found
+            with suppress(*UNREADABLE):
+                expectations.append(Expectation.from_fields(name, fields))
+    return expectations
 
 
 def unknown_expectation(name: str) -> NotFound:
