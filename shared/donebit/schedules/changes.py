@@ -10,7 +10,13 @@ from typing import NamedTuple
 from donebit import clock
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
-from donebit.schedules.schedule import LONGEST_NAME, UNREADABLE, Schedule, ScheduleSpec
+from donebit.schedules.schedule import (
+    LONGEST_NAME,
+    UNREADABLE,
+    Schedule,
+    ScheduleSpec,
+    gaps_as_text,
+)
 from donebit.store import Store
 
 MOST_SCHEDULES = 10_000
@@ -94,13 +100,21 @@ def pause(store: Store, name: str) -> Schedule:
 def resume(store: Store, name: str) -> Schedule:
     """Resume a paused schedule. What was due meanwhile is not made up for. One that runs stays as it is.
 
+    Firings that waited for the last task as it was paused wait on.
+
     Raises:
         NotFound: no such schedule.
+        Conflict: it cannot be read here.
     """
-    now_ms = clock.now_ms()
+    now_ms, schedule = clock.now_ms(), get(store, name)
     fields: dict[str, str | int] = {"version": secrets.token_hex(8)}
-    gone = ["paused_at", "queued", "gaps"]
-    store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
+    if schedule.queued(1):
+        paused = (schedule.queued_until or schedule.mark, clock.moment_of_ms(now_ms))
+        fields |= {"queued": now_ms, "gaps": gaps_as_text([*schedule.gaps, paused])}
+        store.schedules.write_schedule(name, "paused", fields, remove=["paused_at"])
+    else:
+        gone = ["paused_at", "queued", "gaps"]
+        store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
     return get(store, name)
 
 

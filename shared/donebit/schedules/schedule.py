@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -140,6 +140,11 @@ class Schedule:
             missed,
             tuple(_gap(text) for text in fields.get("gaps", "").split()),
         )
+
+
+def gaps_as_text(gaps: Iterable[Gap]) -> str:
+    """Gaps as they are stored."""
+    return " ".join("-".join(str(clock.ms_since_epoch(end)) for end in gap) for gap in gaps)
 
 
 def _gap(text: str) -> Gap:
