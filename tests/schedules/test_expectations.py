@@ -136,6 +136,22 @@ def test_many_deadlines_without_a_task_are_one_miss(
     assert expecting.get(store, "backup").missed == 35
 
 
+def test_deadlines_that_one_look_leaves_are_judged_by_the_next_sweeps(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST_DEADLINES_PER_LOOK", 10)
+    saved = expecting.put(store, "backup", spec())
+    for _ in range(35):  # without a look: no beat runs
+        expecting.note(store, saved.expectation, hand_moved_clock.moment)
+        hand_moved_clock.forward(hours=1)
+    hand_moved_clock.forward(minutes=30)
+    for _ in range(4):
+        hand_moved_clock.forward(seconds=5)
+        judges.look(hand_moved_clock.moment)
+
+    assert (judges.told(), expecting.get(store, "backup").mark) == ([], BEGIN + 35 * HOUR)
+
+
 def test_no_deadline_is_judged_while_it_is_paused(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock
 ) -> None:

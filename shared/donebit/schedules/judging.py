@@ -65,7 +65,7 @@ class Judge(Looker):
         if one.paused:
             return latest
         if self.judge(one, fields, now):
-            return now + TICK  # with each sweep, to notice when it is met again
+            return now + TICK  # with the next sweep
         following = one.spec.timing.after(now - SETTLE)
         return min((following or latest) + SETTLE, latest)
 
@@ -73,7 +73,7 @@ class Judge(Looker):
         """Judge the deadlines that have passed, and whether one that was missed is met again.
 
         Returns:
-            Whether it is missed now.
+            Whether to look again with the next sweep: it is missed now, or more deadlines may have passed.
         """
         passed = list(islice(one.spec.timing.between(one.mark, now - SETTLE), MOST_DEADLINES_PER_LOOK))
         if not passed and one.missed_at is None:
@@ -93,7 +93,8 @@ class Judge(Looker):
         # What came after a deadline that is not judged yet may not have met it: that one is judged first.
         next_deadline = one.spec.timing.after(passed[-1] if passed else one.mark)
         seen = [at for at in seen if next_deadline is None or at < next_deadline]
-        return self.recover(one, fields, missed_at, seen)[1] is not None
+        is_missed = self.recover(one, fields, missed_at, seen)[1] is not None
+        return is_missed or len(passed) == MOST_DEADLINES_PER_LOOK
 
     def seen(self, one: Expectation, since: datetime, needed: list[datetime]) -> list[datetime]:
         """When something met an expectation; listed tasks are looked at where the notes do not suffice."""
