@@ -228,6 +228,18 @@ def test_the_speed_after_a_resume_is_that_since_then(
     assert (extended.steps_per_second, extended.time_left) == (2, timedelta(seconds=75))
 
 
+def test_a_paused_task_has_no_speed(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = fanned_out(store, 100)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(0, 40)])
+    lifecycle.pause(store, task.id)
+    hand_moved_clock.forward(seconds=5)
+
+    found = asked(store, task)
+
+    assert (found.steps_per_second, found.time_left) == (None, None)
+
+
 def test_no_speed_is_made_up_of_a_task_that_an_earlier_version_resumed(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:

@@ -22,7 +22,7 @@ from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
-from donebit.schedules import expecting
+from donebit.schedules import expecting, judging
 from donebit.schedules.expectation import Expectation, ExpectationSpec, Expected
 from donebit.schedules.judging import SETTLE, Judge, Witness
 from donebit.schedules.timing import Timing
@@ -64,9 +64,13 @@ class Judges:
 
 
 def finish(store: Store, label: str = "backup", **asked: Any) -> Task:
+    return note_end(store, Witness(), label, **asked)
+
+
+def note_end(store: Store, witness: Witness, label: str = "backup", **asked: Any) -> Task:
     task = arranged.start(store, 1, label=label, **asked)
     reporting.report(store, task.id, steps=[0])
-    announce(store, task.id, lambda ended: Witness().note(store, ended))
+    announce(store, task.id, lambda ended: witness.note(store, ended))
     return task
 
 
@@ -99,6 +103,53 @@ def test_a_miss_is_announced_once_and_its_recovery_once(
     assert (state.missed_at, state.missed) == (BEGIN + HOUR, 2)
     assert judges.told() == [*missed, ("recovered", at("13:00"))]
     assert expecting.get(store, "backup").missed_at is None
+
+
+def test_what_comes_right_after_a_missed_deadline_is_one_recovery(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(minutes=61)
+    judges.look(hand_moved_clock.moment)
+    hand_moved_clock.forward(minutes=59, seconds=5)
+    finish(store)
+    for _ in range(4):  # of these looks the first ones are too early to judge the deadline of 14:00
+        hand_moved_clock.forward(seconds=10)
+        judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
+    assert expecting.get(store, "backup").missed == 2
+
+
+def test_many_deadlines_without_a_task_are_one_miss(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST_DEADLINES_PER_LOOK", 10)
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(hours=35, minutes=30)  # without a look: no beat runs
+    finish(store)
+    for _ in range(5):
+        hand_moved_clock.forward(seconds=5)
+        judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
+    assert expecting.get(store, "backup").missed == 35
+
+
+def test_deadlines_that_one_look_leaves_are_judged_by_the_next_sweeps(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST_DEADLINES_PER_LOOK", 10)
+    saved = expecting.put(store, "backup", spec())
+    for _ in range(35):  # without a look: no beat runs
+        expecting.note(store, saved.expectation, hand_moved_clock.moment)
+        hand_moved_clock.forward(hours=1)
+    hand_moved_clock.forward(minutes=30)
+    for _ in range(4):
+        hand_moved_clock.forward(seconds=5)
+        judges.look(hand_moved_clock.moment)
+
+    assert (judges.told(), expecting.get(store, "backup").mark) == ([], BEGIN + 35 * HOUR)
 
 
 def test_no_deadline_is_judged_while_it_is_paused(
@@ -287,10 +338,10 @@ def test_what_met_later_deadlines_takes_no_room_from_what_met_earlier_ones(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expectations, "MOST_MINUTES", 20)
-    expecting.put(store, "backup", spec())
+    saved = expecting.put(store, "backup", spec())
     for _ in range(180):  # without a look: no beat runs
         hand_moved_clock.forward(minutes=1)
-        expecting.note(store, "backup", HOURLY, hand_moved_clock.moment)
+        expecting.note(store, saved.expectation, hand_moved_clock.moment)
 
     judges.look(hand_moved_clock.moment)
 
@@ -405,6 +456,51 @@ def test_a_changed_expectation_begins_anew(
 
     assert same.expectation.missed_at is not None
     assert (changed.expectation.missed_at, changed.expectation.missed, changed.fresh) == (None, 0, False)
+
+
+def test_tasks_of_before_a_change_do_not_meet_what_was_changed(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "e", spec())
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # it knows the expectation of then
+    hand_moved_clock.forward(minutes=30)
+
+    expecting.put(store, "e", spec(label="changed"))
+    note_end(store, witness)
+    hand_moved_clock.forward(minutes=31)
+    judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == [("missed", at("13:00"))]
+
+
+def test_a_task_that_ends_right_after_the_expectation_was_made_meets_it(
+    store: Store, client: Redis, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # from now on it knows of no expectation
+    expecting.put(store, "e", spec())
+    hand_moved_clock.forward(seconds=2)
+    task = note_end(store, witness)
+    hand_moved_clock.forward(seconds=5)
+    judges.look(hand_moved_clock.moment)
+
+    client.delete(*keys.of_task(task.id), keys.ALL_TASKS)
+    hand_moved_clock.forward(minutes=61)
+    judges.look(hand_moved_clock.moment)
+
+    assert judges.told() == []
+
+
+def test_a_deleted_expectation_leaves_nothing_behind(store: Store) -> None:
+    expecting.put(store, "e", spec())
+    witness = Witness()
+    witness.note(store, arranged.start(store, 1, label="other"))  # as above
+
+    expecting.delete(store, "e")
+    note_end(store, witness)
+
+    assert store.expectations.seen("e", 0) == []
 
 
 def test_ids_of_announcements_are_valid_and_differ() -> None:

@@ -97,3 +97,27 @@ def test_what_was_missed_stays_left_out_where_firings_before_it_wait(
 
     assert beats.started() == minutes(5, 10, 15, 35, 40, 60)
     assert changes.get(store, "nightly").missed == 8
+
+
+def test_what_waits_as_a_schedule_is_paused_waits_on_when_it_is_resumed(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    hand_moved_clock.moment = BEGIN
+    create(store, missed=Missed.ALL, overlap=Overlap.QUEUE)
+    beats = Beats(store)
+    for _ in range(2):  # two pauses of a quarter of an hour, at 12:15 and at 12:45
+        for _ in range(3):
+            hand_moved_clock.forward(minutes=5)
+            beats.look(hand_moved_clock.moment)
+        changes.pause(store, "nightly")
+        hand_moved_clock.forward(minutes=15)
+        beats.look(hand_moved_clock.moment)
+        changes.resume(store, "nightly")
+    hand_moved_clock.forward(minutes=5)
+    beats.look(hand_moved_clock.moment)
+
+    assert changes.get(store, "nightly").queued() == minutes(10, 15, 35, 40, 45, 65)
+    drain(store, beats, hand_moved_clock)
+
+    assert beats.started() == minutes(5, 10, 15, 35, 40, 45, 65)
+    assert changes.get(store, "nightly").missed == 0

@@ -41,7 +41,7 @@ def blueprint(starter: Starter) -> APIBlueprint:
         found = [ExpectationAnswer.of(one, now) for one in expecting.list_expectations(store)]
         return answer(ExpectationsAnswer(expectations=found))
 
-    @routes.get("/expectations/<name>", responses={200: ExpectationAnswer, **UNKNOWN})
+    @routes.get("/expectations/<name>", responses={200: ExpectationAnswer, **UNKNOWN, **CONFLICT})
     def get_expectation(path: ExpectationPath) -> Reply:
         """Read an expectation."""
         return answer(ExpectationAnswer.of(expecting.get(store, path.name), clock.now()))
@@ -66,12 +66,12 @@ def blueprint(starter: Starter) -> APIBlueprint:
 def add_changes(routes: APIBlueprint, store: Store) -> None:
     """Add the routes that pause, resume and delete an expectation."""
 
-    @routes.post("/expectations/<name>/pause", responses={200: ExpectationAnswer, **UNKNOWN})
+    @routes.post("/expectations/<name>/pause", responses={200: ExpectationAnswer, **UNKNOWN, **CONFLICT})
     def pause_expectation(path: ExpectationPath) -> Reply:
         """Pause an expectation: no deadline is judged until it is resumed."""
         return answer(ExpectationAnswer.of(expecting.pause(store, path.name), clock.now()))
 
-    @routes.post("/expectations/<name>/resume", responses={200: ExpectationAnswer, **UNKNOWN})
+    @routes.post("/expectations/<name>/resume", responses={200: ExpectationAnswer, **UNKNOWN, **CONFLICT})
     def resume_expectation(path: ExpectationPath) -> Reply:
         """Resume a paused expectation. Deadlines that have passed meanwhile are not judged."""
         return answer(ExpectationAnswer.of(expecting.resume(store, path.name), clock.now()))

@@ -57,7 +57,7 @@ def add_reading(routes: APIBlueprint, store: Store) -> None:
             SchedulesAnswer(schedules=[ScheduleAnswer.of(one, now) for one in shown], next=following)
         )
 
-    @routes.get("/schedules/<name>", responses={200: ScheduleDetail, **UNKNOWN})
+    @routes.get("/schedules/<name>", responses={200: ScheduleDetail, **UNKNOWN, **CONFLICT})
     def get_schedule(path: SchedulePath) -> Reply:
         """Read a schedule with its next firings."""
         return reply(changes.get(store, path.name))
@@ -93,12 +93,12 @@ def add_switches(routes: APIBlueprint, scheduler: Scheduler) -> None:
     """Add the routes that pause, resume and run a schedule."""
     store = scheduler.starter.store
 
-    @routes.post("/schedules/<name>/pause", responses={200: ScheduleDetail, **UNKNOWN})
+    @routes.post("/schedules/<name>/pause", responses={200: ScheduleDetail, **UNKNOWN, **CONFLICT})
     def pause_schedule(path: SchedulePath) -> Reply:
         """Pause a schedule: nothing fires until it is resumed. Its running task goes on."""
         return reply(changes.pause(store, path.name))
 
-    @routes.post("/schedules/<name>/resume", responses={200: ScheduleDetail, **UNKNOWN})
+    @routes.post("/schedules/<name>/resume", responses={200: ScheduleDetail, **UNKNOWN, **CONFLICT})
     def resume_schedule(path: SchedulePath) -> Reply:
         """Resume a paused schedule. What was due meanwhile is not made up for."""
         return reply(changes.resume(store, path.name))

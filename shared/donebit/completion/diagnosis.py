@@ -208,7 +208,9 @@ def _waiting_by_queue(seen: Observations) -> Waiting:
 
 
 def steps_per_second(task: Task, now: datetime) -> float | None:
-    """The rate since the sweep's last check but one, a resume or the fan-out; None when it is too early."""
+    """The rate since the sweep's last check but one, a resume or the fan-out; None if paused or too early."""
+    if task.paused:  # nobody looks at it meanwhile
+        return None
     samples, begun = task.samples, task.dispatched_at
     resumed = bool(samples and begun and samples[0].at <= begun)  # which is a sample, and before the fan-out
     if len(samples) < 2 and task.run == 1 and begun is not None and not resumed:

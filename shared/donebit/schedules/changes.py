@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from donebit import clock
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
-from donebit.schedules.schedule import LONGEST_NAME, Schedule, ScheduleSpec
+from donebit.schedules.schedule import (
+    LONGEST_NAME,
+    UNREADABLE,
+    Schedule,
+    ScheduleSpec,
+    gaps_as_text,
+)
 from donebit.store import Store
 
 MOST_SCHEDULES = 10_000
@@ -59,7 +67,7 @@ def replace(store: Store, name: str, spec: ScheduleSpec) -> Saved:
         except Conflict:
             if not (before := store.schedules.read([name])[0]):
                 raise
-    moved = Schedule.from_fields(name, before).spec.timing != spec.timing
+    moved = [one.spec.timing for one in readable([(name, before)])] != [spec.timing]
     now_ms = clock.now_ms()
     store.schedules.write_schedule(
         name,
@@ -92,13 +100,21 @@ def pause(store: Store, name: str) -> Schedule:
 def resume(store: Store, name: str) -> Schedule:
     """Resume a paused schedule. What was due meanwhile is not made up for. One that runs stays as it is.
 
+    Firings that waited for the last task as it was paused wait on.
+
     Raises:
         NotFound: no such schedule.
+        Conflict: it cannot be read here.
     """
-    now_ms = clock.now_ms()
+    now_ms, schedule = clock.now_ms(), get(store, name)
     fields: dict[str, str | int] = {"version": secrets.token_hex(8)}
-    gone = ["paused_at", "queued", "gaps"]
-    store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
+    if schedule.queued(1):
+        paused = (schedule.queued_until or schedule.mark, clock.moment_of_ms(now_ms))
+        fields |= {"queued": now_ms, "gaps": gaps_as_text([*schedule.gaps, paused])}
+        store.schedules.write_schedule(name, "paused", fields, remove=["paused_at"])
+    else:
+        gone = ["paused_at", "queued", "gaps"]
+        store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
     return get(store, name)
 
 
@@ -117,14 +133,28 @@ def get(store: Store, name: str) -> Schedule:
 
     Raises:
         NotFound: no such schedule.
+        Conflict: it cannot be read here.
     """
-    if fields := store.schedules.read([name])[0]:
+    if not (fields := store.schedules.read([name])[0]):
+        raise unknown_schedule(name)
+    try:
         return Schedule.from_fields(name, fields)
-    raise unknown_schedule(name)
+    except UNREADABLE as error:
+        raise Conflict(f"schedule {name} cannot be read here: {error}; PUT replaces it") from error
+
+
+def readable(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Schedule]:
+    """The schedules of these names and fields, but those that cannot be read: each look at one logs it."""
+    schedules: list[Schedule] = []
+    for name, fields in found:
+        if fields:
+            with suppress(*UNREADABLE):
+                schedules.append(Schedule.from_fields(name, fields))
+    return schedules
 
 
 def list_schedules(store: Store, *, after: str = "", limit: int = MOST_SCHEDULES) -> list[Schedule]:
-    """Schedules by their names.
+    """Schedules by their names, but those that cannot be read.
 
     Args:
         after: only those whose names follow this one.
@@ -132,11 +162,11 @@ def list_schedules(store: Store, *, after: str = "", limit: int = MOST_SCHEDULES
     """
     names = [name for name in store.schedules.names() if name > after]
     found: list[Schedule] = []
-    # Of a name that was deleted nothing is read: the list must not end there, as if there were no more.
+    # Of a name that was deleted or cannot be read nothing comes: the list must not end there, as if there
+    # were no more.
     while names and len(found) < limit:
         part, names = names[:limit], names[limit:]
-        read = zip(part, store.schedules.read(part), strict=True)
-        found += [Schedule.from_fields(name, fields) for name, fields in read if fields]
+        found += readable(zip(part, store.schedules.read(part), strict=True))
     return found[:limit]
 
 

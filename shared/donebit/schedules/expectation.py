@@ -14,7 +14,7 @@ from donebit.completion.listing import Filter
 from donebit.completion.spec import Callback, TaskSpec, Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
-from donebit.schedules.timing import Timing
+from donebit.schedules.timing import Timing, stored
 from donebit.store.slots import suffix_into_slot
 
 SHORTEST_WITHIN, LONGEST_WITHIN = timedelta(minutes=1), timedelta(days=31)
@@ -74,7 +74,7 @@ class ExpectationSpec:
         fields = json.loads(text)
         receivers = TaskSpec.from_text(fields["receivers"])
         return cls(
-            Timing(fields["cron"], fields["zone"]),
+            stored(fields["cron"], fields["zone"]),
             Expected(fields["expected"]),
             fields["label"],
             fields["job"],

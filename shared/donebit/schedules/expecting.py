@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from donebit.schedules.expectation import (
     Expectation,
     ExpectationSpec,
 )
-from donebit.schedules.timing import Timing
+from donebit.schedules.schedule import UNREADABLE
 from donebit.store import Store
 
 MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
@@ -42,19 +43,22 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     """
     check(name, spec)
     before = store.expectations.read([name])[0]
-    if before and Expectation.from_fields(name, before).spec == spec:
-        return SavedExpectation(Expectation.from_fields(name, before), fresh=False)
+    for known in readable([(name, before)]):
+        if known.spec == spec:
+            return SavedExpectation(known, fresh=False)
     if not before and store.expectations.count() >= MOST_EXPECTATIONS:
         raise Conflict(f"there are {MOST_EXPECTATIONS} expectations, which is the most; delete one first")
     now = clock.now()
     now_ms = clock.ms_since_epoch(now)
     fields = {"spec": spec.as_text(), "created_at": now_ms, **new_version()}
     store.expectations.forget_seen(name)  # it may mean other tasks now
-    note_listed(store, name, spec, now - spec.within)
     store.expectations.write_schedule(
         name, "any", fields, least_mark_ms=now_ms, remove=["missed_at", "missed"]
     )
-    return SavedExpectation(get(store, name), not before)
+    store.expectations.forget_seen(name)  # what was noted meanwhile
+    saved = get(store, name)
+    note_listed(store, saved, now - spec.within)
+    return SavedExpectation(saved, not before)
 
 
 def check(name: str, spec: ExpectationSpec) -> None:
@@ -74,27 +78,28 @@ def check(name: str, spec: ExpectationSpec) -> None:
         )
 
 
-def note_listed(store: Store, name: str, spec: ExpectationSpec, since: datetime) -> None:
+def note_listed(store: Store, one: Expectation, since: datetime) -> None:
     """Note when tasks met an expectation that are listed, as far as they can be found.
 
     They are those that ended before it was made, or whose end is not announced yet.
     """
-    found = listing.list_tasks(store, spec.task_filter, limit=MOST_LISTED).tasks
-    moments = (at for task in found if (at := spec.moment_of(task)) and at >= since)
+    found = listing.list_tasks(store, one.spec.task_filter, limit=MOST_LISTED).tasks
+    moments = (at for task in found if (at := one.spec.moment_of(task)) and at >= since)
     for at in sorted(set(map(minute_of, moments))):
-        note(store, name, spec.timing, at)
+        note(store, one, at)
 
 
-def note(store: Store, name: str, timing: Timing, minute: datetime) -> None:
-    """Note that a task met an expectation in a minute.
+def note(store: Store, one: Expectation, minute: datetime) -> None:
+    """Note that a task met an expectation in a minute, unless that was changed or deleted since it was read.
 
     Of those between two deadlines the last says all: the one before is dropped, so that what is kept reaches
     back by as many deadlines as minutes are kept.
     """
-    ms = clock.ms_since_epoch(minute)
-    before = store.expectations.last_seen(name, ms)
+    ms, timing = clock.ms_since_epoch(minute), one.spec.timing
+    before = store.expectations.last_seen(one.name, ms)
     is_useless = before is not None and timing.after(clock.moment_of_ms(before)) == timing.after(minute)
-    store.expectations.note_seen(name, ms, before if is_useless else None)
+    created_ms = clock.ms_since_epoch(one.created_at)
+    store.expectations.note_seen(one.name, created_ms, ms, before if is_useless else None)
 
 
 def minute_of(moment: datetime) -> datetime:
@@ -145,10 +150,14 @@ def get(store: Store, name: str) -> Expectation:
 
     Raises:
         NotFound: no such expectation.
+        Conflict: it cannot be read here.
     """
-    if fields := store.expectations.read([name])[0]:
+    if not (fields := store.expectations.read([name])[0]):
+        raise unknown_expectation(name)
+    try:
         return Expectation.from_fields(name, fields)
-    raise unknown_expectation(name)
+    except UNREADABLE as error:
+        raise Conflict(f"expectation {name} cannot be read here: {error}; PUT replaces it") from error
 
 
 def list_expectations(store: Store) -> list[Expectation]:
@@ -157,12 +166,17 @@ def list_expectations(store: Store) -> list[Expectation]:
     They are read as every task ends, whose announcement must not depend on one that a later version wrote.
     """
     names = store.expectations.names()
-    found: list[Expectation] = []
-    for name, fields in zip(names, store.expectations.read(names), strict=True):
+    return readable(zip(names, store.expectations.read(names), strict=True))
+
+
+def readable(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Expectation]:
+    """The expectations of these names and fields, but those that cannot be read."""
+    expectations: list[Expectation] = []
+    for name, fields in found:
         if fields:
-            with suppress(ValueError, KeyError, TypeError):
-                found.append(Expectation.from_fields(name, fields))
-    return found
+            with suppress(*UNREADABLE):
+                expectations.append(Expectation.from_fields(name, fields))
+    return expectations
 
 
 def unknown_expectation(name: str) -> NotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from donebit.schedules import expecting
+from donebit.schedules import changes, expecting
 from donebit.schedules.expectation import Expectation
 from donebit.schedules.schedule import Schedule
 from donebit.store import Store
@@ -28,6 +28,6 @@ def read_figures(store: Store) -> ScheduleFigures:
         (name, fields) for name, fields in zip(names, store.schedules.read(names), strict=True) if fields
     ]
     paused = sum("paused_at" in fields for _, fields in found)
-    listed = [Schedule.from_fields(name, fields) for name, fields in found[:MOST_LISTED]]
+    listed = changes.readable(found[:MOST_LISTED])
     expectations = expecting.list_expectations(store)[:MOST_LISTED]
     return ScheduleFigures(len(found) - paused, paused, listed, expectations)

@@ -40,7 +40,7 @@ class Witness:
         for one in self.known:
             at = one.spec.moment_of(task)
             if at is not None and (noted := (one.name, expecting.minute_of(at))) not in self.noted:
-                expecting.note(store, one.name, one.spec.timing, noted[1])
+                expecting.note(store, one, noted[1])
                 self.noted.add(noted)
 
 
@@ -59,10 +59,13 @@ class Judge(Looker):
         """Judge the deadlines of an expectation that have passed, and return when to look at it next."""
         one = Expectation.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
+        if now - one.created_at < SETTLE:  # no deadline can be judged yet, and processes may not know it yet
+            expecting.note_listed(self.store, one, one.created_at)
+            return now + TICK
         if one.paused:
             return latest
         if self.judge(one, fields, now):
-            return now + TICK  # with each sweep, to notice when it is met again
+            return now + TICK  # with the next sweep
         following = one.spec.timing.after(now - SETTLE)
         return min((following or latest) + SETTLE, latest)
 
@@ -70,7 +73,7 @@ class Judge(Looker):
         """Judge the deadlines that have passed, and whether one that was missed is met again.
 
         Returns:
-            Whether it is missed now.
+            Whether to look again with the next sweep: it is missed now, or more deadlines may have passed.
         """
         passed = list(islice(one.spec.timing.between(one.mark, now - SETTLE), MOST_DEADLINES_PER_LOOK))
         if not passed and one.missed_at is None:
@@ -87,7 +90,11 @@ class Judge(Looker):
                 fields = self.move(one, fields, deadline, left_out=0 if met else 1)
             if not fields:
                 return missed_at is not None  # another look was faster
-        return self.recover(one, fields, missed_at, seen)[1] is not None
+        # What came after a deadline that is not judged yet may not have met it: that one is judged first.
+        next_deadline = one.spec.timing.after(passed[-1] if passed else one.mark)
+        seen = [at for at in seen if next_deadline is None or at < next_deadline]
+        is_missed = self.recover(one, fields, missed_at, seen)[1] is not None
+        return is_missed or len(passed) == MOST_DEADLINES_PER_LOOK
 
     def seen(self, one: Expectation, since: datetime, needed: list[datetime]) -> list[datetime]:
         """When something met an expectation; listed tasks are looked at where the notes do not suffice."""
@@ -99,7 +106,7 @@ class Judge(Looker):
         found = noted()
         if all(any(at - one.spec.within <= seen < at for seen in found) for at in needed):
             return found
-        expecting.note_listed(self.store, one.name, one.spec, since)
+        expecting.note_listed(self.store, one, since)
         return noted()
 
     def recover(

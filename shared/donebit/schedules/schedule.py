@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,12 +12,13 @@ from typing import Any
 
 from donebit import clock
 from donebit.completion.spec import TaskSpec
-from donebit.schedules.timing import Timing
+from donebit.schedules.timing import Timing, stored
 from donebit.store.slots import suffix_into_slot
 
 MOST_COUNTED = 1000  # of the firings that wait: years of every minute's would take seconds to go through
 LONGEST_NAME = 70  # characters, so that there is room for the time in a task's id of at most 100
-
+# What reading raises that a later version wrote, or a host that knows other zones.
+UNREADABLE = (ValueError, KeyError, TypeError)
 
 Gap = tuple[datetime, datetime]  # firings later than the first, up to the second
 
@@ -66,7 +67,7 @@ class ScheduleSpec:
     def from_text(cls, text: str) -> ScheduleSpec:
         fields = json.loads(text)
         return cls(
-            Timing(fields["cron"], fields["zone"]),
+            stored(fields["cron"], fields["zone"]),
             TaskSpec.from_text(fields["task"]),
             Missed(fields["missed"]),
             Overlap(fields["overlap"]),
@@ -139,6 +140,11 @@ class Schedule:
             missed,
             tuple(_gap(text) for text in fields.get("gaps", "").split()),
         )
+
+
+def gaps_as_text(gaps: Iterable[Gap]) -> str:
+    """Gaps as they are stored."""
+    return " ".join("-".join(str(clock.ms_since_epoch(end)) for end in gap) for gap in gaps)
 
 
 def _gap(text: str) -> Gap:

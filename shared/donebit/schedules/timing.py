@@ -103,6 +103,16 @@ def zone_of(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def stored(cron: str, zone: str) -> Timing:
+    """A timing that was checked when it was stored, perhaps on a host that knows other zones.
+
+    Raises:
+        KeyError: the zone is unknown here.
+    """
+    zone_of(zone)
+    return Timing(cron, zone)
+
+
 def expanded(cron: str) -> str:
     """The five fields that a name such as @daily stands for; any other expression as it is."""
     return MACROS.get(cron, cron)

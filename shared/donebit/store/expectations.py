@@ -28,20 +28,17 @@ class ExpectationStore(ScheduleStore):
         self._index, self._key = keys.EXPECTATIONS, keys.expectation
 
     @outages_named
-    def note_seen(self, name: str, at_ms: int, useless_ms: int | None = None) -> None:
+    def note_seen(self, name: str, created_ms: int, at_ms: int, useless_ms: int | None = None) -> None:
         """Note that something met an expectation in the minute of a moment.
 
         Args:
+            created_ms: when that was made or changed, as it was read: nothing is noted if that is not so now
             useless_ms: a minute noted before that is dropped, as this one says as much
         """
-        key, minute = self._keys.seen_by(name), minute_of(at_ms)
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(key, {str(minute): minute})
-            if useless_ms is not None:
-                pipe.zrem(key, useless_ms)
-            pipe.zremrangebyrank(key, 0, -1 - MOST_MINUTES)
-            pipe.pexpire(key, milliseconds(KEEP_SEEN))
-            pipe.execute()
+        args: list[str | int] = [created_ms, minute_of(at_ms), "" if useless_ms is None else useless_ms]
+        args += [MOST_MINUTES, milliseconds(KEEP_SEEN)]
+        names = [self._keys.expectation(name), self._keys.seen_by(name)]
+        self._scripts["note_seen"](keys=names, args=args)
 
     @outages_named
     def last_seen(self, name: str, before_ms: int) -> int | None:

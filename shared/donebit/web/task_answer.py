@@ -104,12 +104,14 @@ class TaskAnswer(TaskSummary):
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
-        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; "
+        description="paused, close, reports, fan-out, worker, job, retry, running, limit, queue or lost; "
         "null: it has ended",
         examples=["running"],
     )
     last_progress_age_seconds: float
-    steps_per_second: float | None = Field(description="since the last look of the sweep but one")
+    steps_per_second: float | None = Field(
+        description="since the last look of the sweep but one; null: it is paused or has ended, or too early"
+    )
     seconds_left: float | None = Field(
         description="at that speed; null until a hundredth of the run is done, which says too little"
     )
