@@ -20,6 +20,7 @@ from donebit.errors import InvalidInput
 from donebit.publishing import publish_end
 from donebit.queue import Publisher
 from donebit.store import Store
+from donebit.web.access import task_nonce
 from donebit.web.answers import Reply, answer
 from donebit.web.origin import changes_state
 
@@ -44,10 +45,10 @@ class Reports:
         if found:
             most, runs = self.settings.max_result_bytes, results.runs_of(found)
             outcome = reporting.report_results(
-                self.store, task_id, runs, steps, ranges, max_bytes=most, reply_key=key
+                self.store, task_id, runs, steps, ranges, max_bytes=most, nonce=task_nonce(), reply_key=key
             )
         else:
-            outcome = reporting.report(self.store, task_id, steps, ranges, reply_key=key)
+            outcome = reporting.report(self.store, task_id, steps, ranges, nonce=task_nonce(), reply_key=key)
         if outcome.completed_task:
             publish_end(self.publisher, task_id)
         return outcome
@@ -94,7 +95,8 @@ def add_failures(routes: APIBlueprint, store: Store, publisher: Publisher) -> No
     @routes.post("/tasks/<task_id>/failures", responses={200: StepAnswer, **GONE})
     def fail_step(path: TaskPath, body: FailureBody, header: ReportHeader) -> Reply:
         """Mark a step failed for good: it will not be tried again."""
-        outcome = failing.fail(store, path.task_id, body.step, body.error, reply_key=header.idempotency_key)
+        key = header.idempotency_key
+        outcome = failing.fail(store, path.task_id, body.step, body.error, nonce=task_nonce(), reply_key=key)
         if outcome.completed_task:
             publish_end(publisher, path.task_id)
         return answer(StepAnswer(fresh=outcome.gave_up, **report_fields(path.task_id, outcome)))

@@ -46,8 +46,7 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
         """
         task = lifecycle.get_task(store, path.task_id).task
         if query.steps is not None:
-            steps = [int(step) for step in query.steps.split(",")]
-            return page(task, ResultsPage(results.results_of(store, task, steps), None), query)
+            return page(task, chosen(store, task, query.steps, query), query)
         if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
             found = islice(results.iterate(store, task, query.after), query.limit)
             least = task.results if query.after == 0 and query.limit is None else 0
@@ -55,6 +54,14 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
         limit = DEFAULT_LIMIT if query.limit is None else query.limit
         listed = results.list_results(store, task, after=query.after, limit=limit)
         return page(task, listed, query)
+
+
+def chosen(store: Store, task: Task, steps: str, query: ResultsQuery) -> ResultsPage:
+    """The results of the steps that are named, from `after` on, and at most `limit` of them."""
+    asked = [step for step in map(int, steps.split(",")) if step >= query.after]
+    found = results.results_of(store, task, asked)
+    kept = found[: query.limit]
+    return ResultsPage(kept, found[len(kept)][0] if len(kept) < len(found) else None)
 
 
 def page(task: Task, listed: ResultsPage, query: ResultsQuery) -> Response:

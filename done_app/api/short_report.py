@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from done_app.api.answers import step_answer
 from done_app.api.models import LARGEST_STEP
+from donebit.access.roles import Caller
 from donebit.completion import reporting
 from donebit.completion.reporting import Report, StepReport
 from donebit.names import is_name
@@ -46,6 +47,10 @@ class ShortReport(ShortRoute[StepReport, Report]):
     def task_of(self, item: StepReport) -> str:
         """The task that is reported to."""
         return item.task_id
+
+    def of_caller(self, item: StepReport, caller: Caller | None) -> StepReport:
+        """The report, to no other task than the one whose own token it came with."""
+        return item._replace(nonce=caller.nonce) if caller else item
 
     def do_each(self, items: Sequence[StepReport]) -> Sequence[Report | Exception | None]:
         """Mark the steps."""

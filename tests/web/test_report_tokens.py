@@ -86,6 +86,32 @@ def test_a_task_that_is_made_again_under_its_id_has_another(guarded: Services) -
     problem_of(guarded.done.put("/tasks/mine/steps/0", headers=bearer(old)), 401)
 
 
+REPORTS: list[tuple[str, str, object]] = [
+    ("PUT", "/tasks/mine/steps/0", None),
+    ("PUT", "/tasks/mine/steps/0", {"result": 7}),
+    ("POST", "/tasks/mine/steps", {"ranges": [[0, 2]]}),
+    ("POST", "/tasks/mine/steps", {"results": [{"step": 0, "result": 7}]}),
+    ("POST", "/tasks/mine/failures", {"step": 1, "error": "late"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REPORTS)
+def test_a_late_report_does_not_reach_the_task_made_again(
+    guarded: Services, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+) -> None:
+    # A service remembers for a while whose token it is: for as long as this test takes on any machine.
+    monkeypatch.setattr("donebit.access.report_tokens.KNOWN_SECONDS", 3600.0)
+    old = bearer(start(guarded, "mine"))
+    body_of(guarded.done.put("/tasks/mine/steps/2", headers=old))
+    guarded.done.delete("/tasks/mine", headers=bearer(ADMIN))
+    start(guarded, "mine")
+
+    problem_of(guarded.done.open(path, method=method, json=body, headers=old), 404)
+
+    task = body_of(guarded.done.get("/tasks/mine", headers=bearer(ADMIN)))
+    assert (task["done_steps"], task["failed_steps"]) == (0, 0)
+
+
 def test_it_is_bound_to_the_secret(guarded: Services, real_store: Store) -> None:
     token = start(guarded, "mine")
     other = Services(real_store, api_token="another-admin-token-of-the-tests")

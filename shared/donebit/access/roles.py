@@ -50,6 +50,7 @@ class Caller:
         fingerprint: of the token, by which sessions name it
         session: of the dashboard, where the request has its cookie and no token
         task_id: of the only task that may be reported to; None for a token that has a role
+        nonce: of that task: no later one under its id may be reported to; empty for a token that has a role
     """
 
     name: str
@@ -57,3 +58,4 @@ class Caller:
     fingerprint: str
     session: DashboardSession | None = None
     task_id: str | None = None
+    nonce: str = ""

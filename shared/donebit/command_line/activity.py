@@ -40,7 +40,7 @@ def visit(
     A user is an integer below 2^32 or a text. An event holds one of the two, that of its first visit. Sending
     a visit twice counts it once. To load a file of visits, see `donebit load`.
     """
-    body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
+    body: dict[str, Any] = {"users": users_of(users, ids)} | ({} if at is None else {"at": at})
     if ids == "mapped":
         body["ids"] = ids
     made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
@@ -97,7 +97,7 @@ COUNT_EXAMPLES = examples(
 @in_session
 def count(session: Session, *, event: str, period: str, at: str | None, as_json: bool) -> None:
     """Count the distinct users of EVENT in a period, exactly."""
-    if at and period == "all":
+    if at is not None and period == "all":
         raise UsageError("--at needs a --period: hour, day, week or month")
     counted = session.distinct.get(f"/events/{segment(event)}/count", period=period, at=at)
     session.terminal.answer(counted, users_in_period, as_json=as_json)

@@ -15,7 +15,7 @@ from donebit.command_line.exit_codes import (
     ServiceUnavailable,
     UsageError,
 )
-from donebit.command_line.options import as_json, examples, in_session
+from donebit.command_line.options import NamedPath, as_json, examples, in_session
 from donebit.command_line.session import Session
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
 from donebit.formatting import number
@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
     short_help="Back up all data while the services run.",
     epilog=examples("donebit backup /backups/", "REDIS_URL=redis://10.0.0.5/0 donebit backup before-upgrade"),
 )
-@click.argument("target", type=click.Path(path_type=Path), default=Path())
+@click.argument("target", type=NamedPath(path_type=Path), default=Path())
 @click.option(
     "--stopped", is_flag=True, help="Nothing of Donebit runs: for a server without CLIENT TRACKING."
 )

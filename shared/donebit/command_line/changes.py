@@ -35,7 +35,7 @@ def resume(
     session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
 ) -> None:
     """Resume failed, cancelled, stalled or paused tasks. Only missing and failed steps are sent again."""
-    if failed == bool(task_ids) or (label and not failed):
+    if failed == bool(task_ids) or (label is not None and not failed):
         raise UsageError("resume takes either IDs, or --failed with an optional --label")
     if not failed:
         change_each(session, task_ids, "resume", as_json=as_json)
@@ -51,7 +51,7 @@ def resume(
 
 def resume_failed(session: Session, label: str | None) -> list[str]:
     """Resume every failed task and return their ids."""
-    wanted = {"action": "resume", "state": "failed", **({"label": label} if label else {})}
+    wanted = {"action": "resume", "state": "failed", **({} if label is None else {"label": label})}
     return [task_id for page in pages(session, wanted) for task_id in page["tasks"]]
 
 
@@ -77,7 +77,7 @@ def retry(
     """
     if (group is None) is (not steps):
         raise UsageError("retry takes either STEPs or --group")
-    body: Answer = {"group": group} if group else {"ranges": [list(one) for one in steps]}
+    body: Answer = {"ranges": [list(one) for one in steps]} if group is None else {"group": group}
     answer = session.done.ask("POST", f"/tasks/{segment(task_id)}/retry", body, key=uuid.uuid4().hex)
     session.terminal.answer(answer, retried, as_json=as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +11,16 @@ from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.session import Session
 
 Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class NamedPath(click.Path):
+    """A path that is not empty, as that of a variable of the shell that is not set is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("'' is no path", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation. Scripts are never asked.")

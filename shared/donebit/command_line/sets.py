@@ -62,7 +62,7 @@ def query(session: Session, /, *, expression: tuple[str, ...], as_json: bool, **
     text = " ".join(expression)
     refuse_mixed(asked)
     try:
-        if asked["save"]:
+        if asked["save"] is not None:
             save(session, text, asked["save"], sure=asked["yes"], as_json=as_json)
         elif asked["members"]:
             list_members(session, text, asked, as_json=as_json)
@@ -74,7 +74,7 @@ def query(session: Session, /, *, expression: tuple[str, ...], as_json: bool, **
 
 def refuse_mixed(asked: Mapping[str, Any]) -> None:
     """Raise UsageError for options that do not go together."""
-    if asked["members"] and asked["save"]:
+    if asked["members"] and asked["save"] is not None:
         raise UsageError("--members and --save cannot be combined")
     if not asked["members"] and (asked["every"] or asked["limit"] or asked["after"] is not None):
         raise UsageError("--limit, --after and --all need --members")

@@ -121,7 +121,7 @@ def trigger(
     watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
     body = {name: value for name, value in asked.items() if value is not None and value is not False}
     body |= {"params": params_of(params)} if params else {}
-    body |= {"callback": {"name": callback}} if callback else {}
+    body |= {} if callback is None else {"callback": {"name": callback}}
     started = start(session, body)
     follow(session, started, retry_for, watched=watched, as_json=as_json)
 
@@ -170,8 +170,8 @@ def rerun(
     """Start a new task with the order of each old one, while it is kept."""
     if watched and len(task_ids) > 1:
         raise UsageError("--watch takes one ID")
-    given = {"params": params_of(params), "label": label}
-    body = {name: value for name, value in given.items() if value}
+    body: dict[str, Any] = {"params": params_of(params)} if params else {}
+    body |= {} if label is None else {"label": label}
     for task_id in task_ids:
         started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
         follow(session, started, retry_for, watched=watched, as_json=as_json)

@@ -80,6 +80,7 @@ class StepReport(NamedTuple):
     task_id: str
     step: int
     reply_key: str | None = None
+    nonce: str = ""
 
 
 def report_each(store: Store, reports: Sequence[StepReport]) -> list[Report | Exception | None]:
@@ -101,9 +102,10 @@ def report_each(store: Store, reports: Sequence[StepReport]) -> list[Report | Ex
             (),
             now_ms,
             changing.call_token(key, [step], []),
+            nonce,
             reply_key=key,
         )
-        for task_id, step, key in reports
+        for task_id, step, key, nonce in reports
     ]
     return [_each_report(*pair) for pair in zip(reports, store.tasks.mark_each(marks), strict=True)]
 

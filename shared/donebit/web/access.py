@@ -205,7 +205,7 @@ class AccessControl:
 
 def reporter_of(token: TokenOfTask) -> Caller:
     """Who reports with a task's own token."""
-    return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
+    return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id, nonce=token.nonce)
 
 
 def role_of(need: Role | Narrow) -> Role:
@@ -217,6 +217,12 @@ def access_of(app: Flask) -> AccessControl:
     """The access rules of a service."""
     access: AccessControl = app.extensions[EXTENSION]
     return access
+
+
+def task_nonce() -> str:
+    """The nonce of the only task that the current request may report to; empty for any task."""
+    caller = current_caller()
+    return caller.nonce if caller else ""
 
 
 def refuse_below(role: Role, what: str) -> None:

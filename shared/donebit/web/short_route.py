@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, TypeVar
 from flask import Flask
 from pydantic import BaseModel
 
+from donebit.access.roles import Caller
 from donebit.web.plain_request import PlainRequest
 
 EXTENSION = "donebit_short_routes"
@@ -46,6 +47,11 @@ class ShortRoute(ABC, Generic[Item, Result]):
         """The task that a request is about; None for none."""
         del item
         return None
+
+    def of_caller(self, item: Item, caller: Caller | None) -> Item:
+        """What a request asks for, within what its caller may do; None where no token is asked for."""
+        del caller
+        return item
 
     def rest_of(self, item: Item, result: Result) -> Callable[[], object] | None:
         """What is to be done before the answer, in a thread; None for nothing."""

@@ -86,6 +86,18 @@ def test_results_come_in_pages_as_lines_and_by_their_steps(services: Services) -
     ]
 
 
+def test_results_of_named_steps_come_in_pages_too(services: Services) -> None:
+    task_id = services.start(9)
+    found = [{"step": step, "result": step} for step in range(9)]
+    body_of(services.done.post(f"/tasks/{task_id}/steps", json={"results": found}))
+
+    first = results_of(services, task_id, "?steps=7,3,5&limit=2")
+    rest = results_of(services, task_id, f"?steps=7,3,5&limit=2&after={first['next']}")
+
+    assert (first["results"], first["next"]) == ([found[3], found[5]], 7)
+    assert (rest["results"], rest["next"]) == ([found[7]], None)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

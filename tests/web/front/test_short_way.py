@@ -380,6 +380,26 @@ def test_named_tokens_do_the_same_by_both_ways(pair: Pair, role: Role) -> None:
 
 
 @OWN_KEYS
+def test_a_late_report_does_not_reach_the_task_made_again(
+    real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("donebit.access.report_tokens.KNOWN_SECONDS", 3600.0)
+    headers = [*HOST, (b"authorization", b"Bearer TASK-TOKEN")]
+    with pair_of(real_client, api_token=OPERATOR) as pair:
+        pair.arrange(arrange_tasks)
+        old = {side.store.keys.prefix: token_of(side, "running") for side in pair.sides}
+        for step in (0, 1):  # the second goes the short way, as the first has shown the token
+            pair.ask(Asked("PUT", b"/tasks/running/steps/%d" % step, b"", headers), old)
+        pair.arrange(lambda store: lifecycle.delete(store, "running"))
+        pair.arrange(lambda store: start(store, 5, task_id="running"))
+
+        late = pair.ask(Asked("PUT", b"/tasks/running/steps/0", b"", headers), old)
+
+        assert late.status == 404
+        assert lifecycle.get_task(pair.sides[0].store, "running").task.done_steps == 0
+
+
+@OWN_KEYS
 def test_a_revoked_token_is_refused_as_soon_as_it_is_read_again(
     real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from donebit.command_line.exit_codes import Exit, UsageError
 from donebit.command_line.load.reading import Columns
 from donebit.command_line.load.running import LoadOptions, LoadOutcome, run
 from donebit.command_line.load.state import SUFFIX
-from donebit.command_line.options import as_json, examples, ids, in_session
+from donebit.command_line.options import NamedPath, as_json, examples, ids, in_session
 from donebit.command_line.session import Session
 from donebit.errors import InvalidInput
 from donebit.formatting import count_of, number
@@ -88,7 +88,7 @@ LOAD_EXAMPLES = examples(
     help="Visits per batch: held in memory, sent, and recorded as loaded together.",
 )
 @click.option("--restart", is_flag=True, help="Start from the beginning, ignoring earlier progress.")
-@click.option("--state", "state_path", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH",
+@click.option("--state", "state_path", type=NamedPath(dir_okay=False, path_type=Path), metavar="PATH",
               help=f"Where progress is stored.  [default: FILE{SUFFIX}]")  # fmt: skip
 @as_json
 @in_session

@@ -84,7 +84,7 @@ class ShortWay:
         try:
             exchange.is_counted = True
             count_request(self._app, admitted.caller)
-            result = await self._batches.run(item)
+            result = await self._batches.run(self._route.of_caller(item, admitted.caller))
             if result is None:
                 return None
             if rest := self._route.rest_of(item, result):
