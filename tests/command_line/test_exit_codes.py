@@ -342,3 +342,11 @@ def test_ctrl_c_at_a_question_changes_nothing_and_is_exit_code_130(donebit: Done
     assert asked.exit_code() == 130
     assert "Traceback" not in asked.seen
     assert donebit("show", name).code == 0
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
+def test_a_time_to_retry_for_that_is_none_is_refused(alone: Donebit, seconds: str) -> None:
+    ended = alone("watch", "1", f"--retry-for={seconds}")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert seconds in ended.err

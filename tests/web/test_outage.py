@@ -100,6 +100,7 @@ def test_health_the_page_and_the_figures_tell_of_it(services: RealServices) -> N
     figures = services.ask("distinct", "GET", "/metrics")
 
     assert (health.status, health.json["status"]) == (503, "unavailable")
+    assert health.headers["Retry-After"] == "1"
     assert page.status == 200
     assert b"Redis cannot be reached" in page.body
     assert b"donebit_up 0.0" in figures.body

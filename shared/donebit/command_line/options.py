@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -53,12 +54,19 @@ def retry_for(command: Command) -> Command:
         default=60.0,
         show_default=True,
         metavar="SECONDS",
+        callback=_refuse_nan,
         help="How long to retry a lost connection.",
     )
     old = click.option(
         "--patience", hidden=True, expose_value=False, is_eager=True, callback=_refuse_patience
     )
     return old(new(command))
+
+
+def _refuse_nan(_: click.Context, __: click.Parameter, value: float) -> float:
+    if math.isnan(value):  # which is within any range, and would never be over
+        raise UsageError("--retry-for is nan; it must be a number of seconds from 0")
+    return value
 
 
 def _refuse_patience(_: click.Context, __: click.Parameter, value: str | None) -> None:

@@ -16,7 +16,7 @@ from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.metrics import StoreCollector
-from donebit.web.problems import EVERYWHERE
+from donebit.web.problems import EVERYWHERE, RETRY_AFTER_SECONDS
 from donebit.workers import presence, replicas
 from donebit.workers.write_probe import WriteProbe
 
@@ -106,7 +106,9 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
             skews, warnings = skewed_clocks(store), [*warnings_of(store)]
         except StoreUnavailable as error:
-            return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
+            away = answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
+            away.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            return away
         return answer(
             Health(
                 status="ok",
