@@ -159,7 +159,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
     """
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
-        (task.paused, Waiting.PAUSED),
+        (task.paused and task.missing_steps > 0, Waiting.PAUSED),  # or its close ends it, paused or not
         (task.waits_for_close, Waiting.CLOSE),
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),
