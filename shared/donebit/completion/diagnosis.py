@@ -83,7 +83,7 @@ class Diagnosis:
         named = [one for one in self.running if one.step is not None]
         if self.waiting_for is not Waiting.RUNNING or not named:
             return REASONS[self.waiting_for or Waiting.LOST]
-        first, more = named[0], len(self.running) - 1
+        first, more = named[0], len(named) - 1  # the others may find no permit, and send their steps back
         others = (
             f", and {more:,} more {'process runs' if more == 1 else 'processes run'} steps of it"
             if more
