@@ -129,9 +129,10 @@ class Jobs:
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs: dict[str, Job] = {}
         for one in jobs:
-            if one.name in self._jobs and self._jobs[one.name].function is not one.function:
-                raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
-            self._jobs[one.name] = one
+            before = self._jobs.setdefault(one.name, one)
+            if before.function is not one.function:
+                both = f"{_origin(before.function)} and {_origin(one.function)}"
+                raise ConfigurationError(f"JOBS: two functions are named {one.name!r}: {both}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._jobs
@@ -149,6 +150,12 @@ class Jobs:
             known = ", ".join(sorted(self._jobs))
             raise InvalidInput(f"job is {name[:120]!r}; known are: {known}", field="job")
         return self._jobs[name]
+
+
+def _origin(function: Callable[..., object]) -> str:
+    """Where a function is defined, as far as it says so; of what else can be called, its class."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{function.__module__}.{name}"
 
 
 def load_jobs(settings: Settings) -> Jobs:
