@@ -44,12 +44,25 @@ class PromptConsumer(Consumer):
         self.give_back()  # what RabbitMQ has sent until it knew
 
     def give_back(self) -> None:
-        """Have the broker give to another worker what no process has begun."""
-        errors: tuple[type[Exception], ...] = cast(Any, self).connection_errors
-        for request in self.waiting_requests():
-            if not request.acknowledged:
-                request.message.reject_log_error(log, errors, requeue=True)
-                request.acknowledged = True  # whatever Celery does with it later
+        """Have the broker give to another worker what no process has begun.
+
+        If it does not answer, no more is asked of it: each answer may take seconds, and the worker shall end.
+        """
+        waiting = [one for one in self.waiting_requests() if not one.acknowledged]
+        for request in waiting:
+            request.acknowledged = True  # whatever Celery does with it later
+        try:
+            for request in waiting:
+                request.message.reject(requeue=True)
+        except self.broker_errors as error:
+            log.warning("messages that were not begun cannot be given back: %s", error)
+
+    @property
+    def broker_errors(self) -> tuple[type[Exception], ...]:
+        """What is raised when the broker cannot be reached, or refuses."""
+        celery = cast(Any, self)
+        errors: tuple[type[Exception], ...] = celery.connection_errors + celery.channel_errors
+        return errors
 
     def waiting_requests(self) -> Iterator[Request]:
         """Messages that wait for a process, or for their time."""

@@ -159,6 +159,19 @@ def test_a_process_that_only_just_took_steps_may_send_them_back(
     assert [waits(IDLE, just_taken), waits(IDLE, begun)] == [Waiting.JOB, Waiting.RUNNING]
 
 
+def test_a_process_that_only_just_took_steps_is_not_said_to_run_them(store: Store) -> None:
+    task = fanned_out(store)
+    begun = RunningStep("host:7", 3, timedelta(seconds=9), ((0, 9),))
+    just_taken = RunningStep("host:7", None, timedelta(0), ((9, 10),))
+
+    def reason(*running: RunningStep) -> str:
+        return diagnose(task, IDLE, clock.now(), running).reason(task)
+
+    alone = "step 3 has been running for 9 s in worker host:7"
+    assert reason(begun, just_taken) == alone
+    assert reason(begun, begun) == f"{alone}, and 1 more process runs steps of it"
+
+
 def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:

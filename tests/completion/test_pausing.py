@@ -41,6 +41,16 @@ def test_a_paused_task_keeps_running_as_its_state_and_says_why(store: Store) -> 
     assert "paused; resume sends its missing steps" in found.sentence(task, clock.now())
 
 
+def test_a_paused_open_task_whose_steps_are_done_waits_for_its_close(store: Store) -> None:
+    task = start(store, 2, job="demo", open=True)
+    reporting.report(store, task.id, [0, 1])
+
+    found = diagnosis.diagnose(lifecycle.pause(store, task.id), SEEN, clock.now())
+    closed, _ = resuming.close(store, task.id)
+
+    assert (found.waiting_for, closed.state) == (Waiting.CLOSE, State.DONE)
+
+
 def test_no_worker_takes_steps_of_a_paused_task(store: Store) -> None:
     task = start_paused(store)
 

@@ -18,6 +18,9 @@ from tests.stack import DONE_SECONDS, Stack
 from tests.started import eventually
 
 PAUSE = timedelta(seconds=20)  # of a message that waits for its time
+LONG_PAUSE = timedelta(minutes=10)
+MANY = 40  # messages; to ask a server that does not answer about each takes minutes
+END_SECONDS = 90  # of a worker whose server does not answer; about 20 on an idle machine
 GIVEN_BACK_SECONDS = 10  # the steps that run take an hour
 
 
@@ -36,7 +39,9 @@ def quiet(stack: Stack) -> Iterator[Stack]:
     os.kill(stack.processes()["beat"], signal.SIGTERM)
     eventually(lambda: "beat" not in stack.processes() and held(stack) == waiting(stack) == 0, DONE_SECONDS)
     yield stack
-    stack.kill_worker()
+    stack.server.process.send_signal(signal.SIGCONT)
+    if "worker" in stack.processes():
+        stack.kill_worker()
     stack.start()
 
 
@@ -79,3 +84,39 @@ def test_what_no_process_has_begun_goes_back_at_sigterm(quiet: Stack) -> None:
     quiet.worker.send(signal.SIGTERM)
 
     eventually(lambda: (waiting(quiet), held(quiet)) == (1, 0), GIVEN_BACK_SECONDS)
+
+
+def hold_many(stack: Stack) -> None:
+    """Have the worker hold messages that wait for their time."""
+    task = stack.task(stack.create(MANY, stall_after=3600))
+    for step in range(MANY):
+        stack.publisher.run_ranges(task, [(step, step + 1)], pause=LONG_PAUSE)
+    eventually(lambda: held(stack) == MANY, DONE_SECONDS)
+
+
+def ended_log(stack: Stack) -> str:
+    """End the worker by SIGTERM, and return what it says of that."""
+    before = len(stack.worker.out)
+    stack.worker.send(signal.SIGTERM)
+    eventually(lambda: stack.worker.process.poll() == 0, END_SECONDS)
+    return stack.worker.out[before:]
+
+
+def test_a_server_that_is_silent_is_asked_once_to_take_messages_back(quiet: Stack) -> None:
+    hold_many(quiet)
+    quiet.server.process.send_signal(signal.SIGSTOP)
+
+    said = ended_log(quiet)
+
+    assert (said.count("cannot be given back"), said.count("Traceback")) == (1, 0)
+
+
+def test_a_full_server_is_asked_once_to_take_messages_back(quiet: Stack) -> None:
+    hold_many(quiet)
+    quiet.server.client.config_set("maxmemory", 1)
+    try:
+        said = ended_log(quiet)
+    finally:
+        quiet.server.client.config_set("maxmemory", 0)
+
+    assert (said.count("cannot be given back"), said.count("Traceback")) == (1, 0)

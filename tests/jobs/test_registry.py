@@ -290,7 +290,9 @@ def test_a_module_that_breaks_says_how_and_where(write_module: WriteModule, code
 def test_two_functions_of_one_name_are_refused_one_imported_twice_is_not() -> None:
     def other(step: int) -> None: ...
 
-    with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
+    with pytest.raises(
+        ConfigurationError, match=r"^JOBS: two functions are named 'resize': \S+\.resize and \S+other$"
+    ):
         Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(other))])
 
     assert (

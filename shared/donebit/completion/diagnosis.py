@@ -83,7 +83,7 @@ class Diagnosis:
         named = [one for one in self.running if one.step is not None]
         if self.waiting_for is not Waiting.RUNNING or not named:
             return REASONS[self.waiting_for or Waiting.LOST]
-        first, more = named[0], len(self.running) - 1
+        first, more = named[0], len(named) - 1  # the others may find no permit, and send their steps back
         others = (
             f", and {more:,} more {'process runs' if more == 1 else 'processes run'} steps of it"
             if more
@@ -159,7 +159,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
     """
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
-        (task.paused, Waiting.PAUSED),
+        (task.paused and task.missing_steps > 0, Waiting.PAUSED),  # or its close ends it, paused or not
         (task.waits_for_close, Waiting.CLOSE),
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),

@@ -6,13 +6,13 @@ import importlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MethodType
-from typing import Any, NamedTuple, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from donebit import logs, wording
@@ -21,14 +21,12 @@ from donebit.errors import ConfigurationError, DonebitError, InvalidInput
 from donebit.exceptions import describe
 from donebit.jobs.decorator import MARK, JobOptions
 from donebit.jobs.item_type import ItemType
+from donebit.jobs.signature import read_signature
 from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.priority import NORMAL, Priority
-from donebit.results import Results
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
-PREFIX = "of_"
-POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebit 0.2"
 
 
@@ -125,100 +123,16 @@ class Job:
         return text
 
 
-class Signature(NamedTuple):
-    """The parameters of a step function.
-
-    Attributes:
-        step_name: of its first parameter; empty if it is positional only
-        item: the type of its second positional parameter if that is called `item`
-        results_name: of the one that takes in results; empty for none
-        params: a model of the others, to check and convert values with
-    """
-
-    step_name: str
-    item: ItemType | None
-    results_name: str
-    params: type[BaseModel]
-
-
-def read_signature(name: str, function: Callable[..., object]) -> Signature:
-    """Read a step function's signature.
-
-    Raises:
-        ConfigurationError: a parameter has a type that JSON cannot be converted to, or no name.
-    """
-    try:
-        return _read_signature(name, function)
-    except PydanticUserError as error:
-        # What follows its first sentence is advice for authors of models, and an address.
-        why: object = error.message.partition("\n")[0].partition(". ")[0]
-        raise cannot_be_read(name, why) from error
-    except (NameError, TypeError, ValueError) as error:
-        raise cannot_be_read(name, error) from error
-
-
-def cannot_be_read(name: str, why: object) -> ConfigurationError:
-    return ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {why}")
-
-
-def _read_signature(name: str, function: Callable[..., object]) -> Signature:
-    step, *others = _by_place(*inspect.signature(function, eval_str=True).parameters.values())
-    takes_results = [one.name for one in others if _is_results(one)]
-    if len(takes_results) > 1:
-        raise TypeError(f"{' and '.join(takes_results)} both take in results")
-    item = others.pop(0) if others and others[0].name == "item" and others[0].kind in POSITIONAL else None
-    keywords = [one for one in others if not _is_results(one)]
-    # Prefixed, as a parameter may have the name of an attribute that every model has.
-    fields: dict[str, Any] = {
-        PREFIX + one.name: (
-            Any if one.annotation is one.empty else one.annotation,
-            Field(... if one.default is one.empty else one.default, alias=one.name),
-        )
-        for one in keywords
-        if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
-    }
-    if unnamed := [one.name for one in others if one.kind is one.POSITIONAL_ONLY]:
-        raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
-    step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
-    params = create_model(name, __base__=_base(keywords), **fields)
-    made = None if item is None else ItemType.of(name, item.annotation)
-    return Signature(step_name, made, "".join(takes_results), params)
-
-
-def _by_place(*found: inspect.Parameter) -> Sequence[inspect.Parameter]:
-    if not found or found[0].kind not in (*POSITIONAL, inspect.Parameter.VAR_POSITIONAL):
-        raise TypeError("the first must take the number of the step, by its place")
-    return found
-
-
-def _is_results(one: inspect.Parameter) -> bool:
-    return one.annotation is Results or get_origin(one.annotation) is Results
-
-
-def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
-    """The base of a job's model: one that accepts further parameters if the function does."""
-    for one in keywords:
-        if one.kind is one.VAR_KEYWORD:
-            kind: Any = Any if one.annotation is one.empty else one.annotation
-            names = {"__pydantic_extra__": dict.__class_getitem__((str, kind))}
-            body = {"__annotations__": names, "model_config": ConfigDict(extra="allow", allow_inf_nan=False)}
-            return type("Free", (BaseModel,), body)
-    return Strict
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
 class Jobs:
     """The jobs of this process, by name."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs: dict[str, Job] = {}
         for one in jobs:
-            if one.name in self._jobs and self._jobs[one.name].function is not one.function:
-                raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
-            self._jobs[one.name] = one
+            before = self._jobs.setdefault(one.name, one)
+            if before.function is not one.function:
+                both = f"{_origin(before.function)} and {_origin(one.function)}"
+                raise ConfigurationError(f"JOBS: two functions are named {one.name!r}: {both}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._jobs
@@ -236,6 +150,12 @@ class Jobs:
             known = ", ".join(sorted(self._jobs))
             raise InvalidInput(f"job is {name[:120]!r}; known are: {known}", field="job")
         return self._jobs[name]
+
+
+def _origin(function: Callable[..., object]) -> str:
+    """Where a function is defined, as far as it says so; of what else can be called, its class."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{function.__module__}.{name}"
 
 
 def load_jobs(settings: Settings) -> Jobs:
