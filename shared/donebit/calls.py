@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from donebit.errors import ApiError, InvalidInput
-from donebit.exceptions import name_of
+from donebit.exceptions import without_text
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
@@ -164,7 +164,7 @@ def _text_of(error: object) -> str:
     try:
         return str(error) or repr(error)
     except Exception:  # of a class of the caller's, whose step has failed all the same
-        return f"{name_of(type(error))}, whose text cannot be read"
+        return without_text(error)
 
 
 def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:

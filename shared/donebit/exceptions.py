@@ -15,8 +15,8 @@ def describe(error: BaseException) -> str:
         return without_text(error)
 
 
-def without_text(error: BaseException) -> str:
-    """The same of an exception whose text cannot be read."""
+def without_text(error: object) -> str:
+    """The same of one whose text cannot be read, or of anything else that is given as an error."""
     return f"{name_of(type(error))}, whose text cannot be read"
 
 
