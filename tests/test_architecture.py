@@ -55,6 +55,7 @@ LAYERS = (
         "donebit.moments",
         "donebit.names",
         "donebit.priority",
+        "donebit.readable",
         "donebit.async_results",
         "donebit.results",
         "donebit.result_slices",

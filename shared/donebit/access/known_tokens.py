@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.access.roles import Caller, Role
 from donebit.access.secret import digest, fingerprint
 from donebit.access.sessions import DashboardSession, SignOuts, note_of_session, note_of_token
-from donebit.access.tokens import OPERATOR, PREFIX, readable
+from donebit.access.tokens import OPERATOR, PREFIX, readable_tokens
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 
@@ -171,7 +171,7 @@ class KnownTokens:
     def _read_now(self) -> Known:
         read_at = time.monotonic()
         kept, notes = self._store.access.tokens_and_sign_outs(clock.now_ms())
-        tokens = readable(kept)
+        tokens = readable_tokens(kept)
         callers = {one.digest: Caller(one.name, one.role, fingerprint(one.digest)) for one in tokens}
         by_fingerprint = {one.fingerprint: one for one in callers.values()}
         return Known(callers, by_fingerprint, SignOuts.read(notes), read_at)

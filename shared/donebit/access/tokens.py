@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from donebit.access.roles import Role
 from donebit.access.secret import digest
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
+from donebit.readable import readable
 from donebit.store import Store
 
 PREFIX = "donebit_"  # scanners of leaked secrets find a token by it
@@ -52,15 +52,13 @@ class NamedToken:
         return cls(name, Role(fields["role"]), fields["sha256"], clock.moment_of_ms(fields["created_ms"]))
 
 
-def readable(kept: Mapping[str, str]) -> Iterator[NamedToken]:
+def readable_tokens(kept: Mapping[str, str]) -> Iterator[NamedToken]:
     """Those of the kept tokens that can be read: one that a later version made is unknown here.
 
     Args:
         kept: the text of each, by its name
     """
-    for name, text in kept.items():
-        with suppress(ValueError, KeyError, TypeError):
-            yield NamedToken.from_json(name, text)
+    return readable(NamedToken.from_json, kept.items())
 
 
 def create(store: Store, name: str, role: Role) -> tuple[NamedToken, str]:
@@ -88,7 +86,7 @@ def create(store: Store, name: str, role: Role) -> tuple[NamedToken, str]:
 
 def list_tokens(store: Store) -> list[NamedToken]:
     """All tokens but the one of API_TOKEN, by name."""
-    return sorted(readable(store.access.tokens()), key=lambda one: one.name)
+    return sorted(readable_tokens(store.access.tokens()), key=lambda one: one.name)
 
 
 def revoke(store: Store, name: str) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from donebit import clock
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
+from donebit.readable import UNREADABLE, readable
 from donebit.schedules.schedule import (
     LONGEST_NAME,
-    UNREADABLE,
     Schedule,
     ScheduleSpec,
     gaps_as_text,
@@ -67,7 +66,7 @@ def replace(store: Store, name: str, spec: ScheduleSpec) -> Saved:
         except Conflict:
             if not (before := store.schedules.read([name])[0]):
                 raise
-    moved = [one.spec.timing for one in readable([(name, before)])] != [spec.timing]
+    moved = [one.spec.timing for one in readable_schedules([(name, before)])] != [spec.timing]
     now_ms = clock.now_ms()
     store.schedules.write_schedule(
         name,
@@ -143,14 +142,9 @@ def get(store: Store, name: str) -> Schedule:
         raise Conflict(f"schedule {name} cannot be read here: {error}; PUT replaces it") from error
 
 
-def readable(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Schedule]:
+def readable_schedules(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Schedule]:
     """The schedules of these names and fields, but those that cannot be read: each look at one logs it."""
-    schedules: list[Schedule] = []
-    for name, fields in found:
-        if fields:
-            with suppress(*UNREADABLE):
-                schedules.append(Schedule.from_fields(name, fields))
-    return schedules
+    return list(readable(Schedule.from_fields, found))
 
 
 def list_schedules(store: Store, *, after: str = "", limit: int = MOST_SCHEDULES) -> list[Schedule]:
@@ -166,7 +160,7 @@ def list_schedules(store: Store, *, after: str = "", limit: int = MOST_SCHEDULES
     # were no more.
     while names and len(found) < limit:
         part, names = names[:limit], names[limit:]
-        found += readable(zip(part, store.schedules.read(part), strict=True))
+        found += readable_schedules(zip(part, store.schedules.read(part), strict=True))
     return found[:limit]
 
 

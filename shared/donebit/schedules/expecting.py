@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 from donebit import clock
 from donebit.completion import listing
 from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.readable import UNREADABLE, readable
 from donebit.schedules.changes import checked_schedule_name
 from donebit.schedules.expectation import (
     LONGEST_WITHIN,
@@ -18,7 +17,6 @@ from donebit.schedules.expectation import (
     Expectation,
     ExpectationSpec,
 )
-from donebit.schedules.schedule import UNREADABLE
 from donebit.store import Store
 
 MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
@@ -43,7 +41,7 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     """
     check(name, spec)
     before = store.expectations.read([name])[0]
-    for known in readable([(name, before)]):
+    for known in readable(Expectation.from_fields, [(name, before)]):
         if known.spec == spec:
             return SavedExpectation(known, fresh=False)
     if not before and store.expectations.count() >= MOST_EXPECTATIONS:
@@ -166,17 +164,8 @@ def list_expectations(store: Store) -> list[Expectation]:
     They are read as every task ends, whose announcement must not depend on one that a later version wrote.
     """
     names = store.expectations.names()
-    return readable(zip(names, store.expectations.read(names), strict=True))
-
-
-def readable(found: Iterable[tuple[str, Mapping[str, str]]]) -> list[Expectation]:
-    """The expectations of these names and fields, but those that cannot be read."""
-    expectations: list[Expectation] = []
-    for name, fields in found:
-        if fields:
-            with suppress(*UNREADABLE):
-                expectations.append(Expectation.from_fields(name, fields))
-    return expectations
+    found = zip(names, store.expectations.read(names), strict=True)
+    return list(readable(Expectation.from_fields, found))
 
 
 def unknown_expectation(name: str) -> NotFound:

@@ -28,6 +28,6 @@ def read_figures(store: Store) -> ScheduleFigures:
         (name, fields) for name, fields in zip(names, store.schedules.read(names), strict=True) if fields
     ]
     paused = sum("paused_at" in fields for _, fields in found)
-    listed = changes.readable(found[:MOST_LISTED])
+    listed = changes.readable_schedules(found[:MOST_LISTED])
     expectations = expecting.list_expectations(store)[:MOST_LISTED]
     return ScheduleFigures(len(found) - paused, paused, listed, expectations)

@@ -17,8 +17,6 @@ from donebit.store.slots import suffix_into_slot
 
 MOST_COUNTED = 1000  # of the firings that wait: years of every minute's would take seconds to go through
 LONGEST_NAME = 70  # characters, so that there is room for the time in a task's id of at most 100
-# What reading raises that a later version wrote, or a host that knows other zones.
-UNREADABLE = (ValueError, KeyError, TypeError)
 
 Gap = tuple[datetime, datetime]  # firings later than the first, up to the second
 
