@@ -54,6 +54,12 @@ class Judges:
         with suppress(Killed):
             Judge(store, self.announced.append, arranged.TTLS).run(now)
 
+    def look_on(self, time: HandMovedClock, looks: int, **pause: float) -> None:
+        """Look so often, after a pause each time."""
+        for _ in range(looks):
+            time.forward(**pause)
+            self.look(time.moment)
+
     def told(self) -> list[tuple[str, str]]:
         """What was announced, and of which deadline, in their order."""
         return [
@@ -88,16 +94,12 @@ def test_a_miss_is_announced_once_and_its_recovery_once(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock
 ) -> None:
     expecting.put(store, "backup", spec())
-    for _ in range(150):  # two deadlines and a half without a task
-        hand_moved_clock.forward(minutes=1)
-        judges.look(hand_moved_clock.moment)
+    judges.look_on(hand_moved_clock, 150, minutes=1)  # two deadlines and a half without a task
     missed = judges.told()
     state = expecting.get(store, "backup")
 
     finish(store)
-    for _ in range(2):
-        hand_moved_clock.forward(seconds=5)
-        judges.look(hand_moved_clock.moment)
+    judges.look_on(hand_moved_clock, 2, seconds=5)
 
     assert missed == [("missed", at("13:00"))]
     assert (state.missed_at, state.missed) == (BEGIN + HOUR, 2)
@@ -113,9 +115,8 @@ def test_what_comes_right_after_a_missed_deadline_is_one_recovery(
     judges.look(hand_moved_clock.moment)
     hand_moved_clock.forward(minutes=59, seconds=5)
     finish(store)
-    for _ in range(4):  # of these looks the first ones are too early to judge the deadline of 14:00
-        hand_moved_clock.forward(seconds=10)
-        judges.look(hand_moved_clock.moment)
+    # Of these looks the first ones are too early to judge the deadline of 14:00.
+    judges.look_on(hand_moved_clock, 4, seconds=10)
 
     assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
     assert expecting.get(store, "backup").missed == 2
@@ -128,9 +129,7 @@ def test_many_deadlines_without_a_task_are_one_miss(
     expecting.put(store, "backup", spec())
     hand_moved_clock.forward(hours=35, minutes=30)  # without a look: no beat runs
     finish(store)
-    for _ in range(5):
-        hand_moved_clock.forward(seconds=5)
-        judges.look(hand_moved_clock.moment)
+    judges.look_on(hand_moved_clock, 5, seconds=5)
 
     assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
     assert expecting.get(store, "backup").missed == 35
@@ -145,9 +144,7 @@ def test_deadlines_that_one_look_leaves_are_judged_by_the_next_sweeps(
         expecting.note(store, saved.expectation, hand_moved_clock.moment)
         hand_moved_clock.forward(hours=1)
     hand_moved_clock.forward(minutes=30)
-    for _ in range(4):
-        hand_moved_clock.forward(seconds=5)
-        judges.look(hand_moved_clock.moment)
+    judges.look_on(hand_moved_clock, 4, seconds=5)
 
     assert (judges.told(), expecting.get(store, "backup").mark) == ([], BEGIN + 35 * HOUR)
 
@@ -157,9 +154,7 @@ def test_no_deadline_is_judged_while_it_is_paused(
 ) -> None:
     expecting.put(store, "backup", spec())
     expecting.pause(store, "backup")
-    for _ in range(3):
-        hand_moved_clock.forward(minutes=45)
-        judges.look(hand_moved_clock.moment)
+    judges.look_on(hand_moved_clock, 3, minutes=45)
     paused = expecting.get(store, "backup")
 
     resumed = expecting.resume(store, "backup")

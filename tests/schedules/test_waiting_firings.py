@@ -19,6 +19,13 @@ def minutes(*numbers: int) -> list[datetime]:
     return [BEGIN + timedelta(minutes=one) for one in numbers]
 
 
+def look_after(beats: Beats, time: HandMovedClock, *pauses: int) -> None:
+    """Look after each of these pauses, in minutes."""
+    for pause in pauses:
+        time.forward(minutes=pause)
+        beats.look(time.moment)
+
+
 def end_last(store: Store) -> None:
     last = changes.get(store, "nightly").last_task
     assert last is not None
@@ -40,9 +47,7 @@ def test_more_firings_wait_than_are_started_at_one_look(
     create(store, cron="* * * * *", missed=Missed.NONE, overlap=Overlap.QUEUE)
     beats, most = Beats(store), 2 * MOST_FIRINGS_PER_LOOK
 
-    for _ in range(most):
-        hand_moved_clock.forward(minutes=1)
-        beats.look(hand_moved_clock.moment)
+    look_after(beats, hand_moved_clock, *[1] * most)
     assert changes.get(store, "nightly").queued() == minutes(*range(2, most + 1))
     drain(store, beats, hand_moved_clock)
 
@@ -66,11 +71,7 @@ def test_only_what_missed_says_waits_after_a_pause_of_all_beats(
     hand_moved_clock.moment = BEGIN
     create(store, missed=missed, overlap=Overlap.QUEUE)
     beats = Beats(store)
-    hand_moved_clock.forward(minutes=5)
-    beats.look(hand_moved_clock.moment)
-
-    hand_moved_clock.forward(minutes=25 + late)
-    beats.look(hand_moved_clock.moment)
+    look_after(beats, hand_moved_clock, 5, 25 + late)
     if late and missed is Missed.NONE:
         waiting, left_out = [], 5
 
@@ -86,11 +87,7 @@ def test_what_was_missed_stays_left_out_where_firings_before_it_wait(
     hand_moved_clock.moment = BEGIN
     create(store, missed=Missed.NONE, overlap=Overlap.QUEUE)
     beats = Beats(store)
-    for pause in (5, 5, 5, 20, 5, 20):  # twice nobody looks for a while
-        hand_moved_clock.forward(minutes=pause)
-        beats.look(hand_moved_clock.moment)
-    hand_moved_clock.forward(minutes=12)
-    beats.look(hand_moved_clock.moment)
+    look_after(beats, hand_moved_clock, 5, 5, 5, 20, 5, 20, 12)  # three times nobody looks for a while
 
     assert changes.get(store, "nightly").queued() == minutes(10, 15, 35, 40, 60)
     drain(store, beats, hand_moved_clock)
@@ -106,15 +103,11 @@ def test_what_waits_as_a_schedule_is_paused_waits_on_when_it_is_resumed(
     create(store, missed=Missed.ALL, overlap=Overlap.QUEUE)
     beats = Beats(store)
     for _ in range(2):  # two pauses of a quarter of an hour, at 12:15 and at 12:45
-        for _ in range(3):
-            hand_moved_clock.forward(minutes=5)
-            beats.look(hand_moved_clock.moment)
+        look_after(beats, hand_moved_clock, 5, 5, 5)
         changes.pause(store, "nightly")
-        hand_moved_clock.forward(minutes=15)
-        beats.look(hand_moved_clock.moment)
+        look_after(beats, hand_moved_clock, 15)
         changes.resume(store, "nightly")
-    hand_moved_clock.forward(minutes=5)
-    beats.look(hand_moved_clock.moment)
+    look_after(beats, hand_moved_clock, 5)
 
     assert changes.get(store, "nightly").queued() == minutes(10, 15, 35, 40, 45, 65)
     drain(store, beats, hand_moved_clock)
