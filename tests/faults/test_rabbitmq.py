@@ -5,6 +5,8 @@ tests/faults/torture/test_rabbitmq.py does it under load.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,6 +23,7 @@ from tests.stack import DONE_SECONDS, Stack, ask, started_stack
 from tests.started import eventually, say
 from tests.torture import Healed
 
+SENT = 40  # messages, many times what the worker takes at once
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
 
 
@@ -126,3 +129,25 @@ def test_waiting_messages_are_counted_and_named(rabbit_stack: Stack, rabbit: Run
     rabbit_stack.start()
     rabbit_stack.await_told(task_id, swept=True)
     eventually(lambda: not sum(lengths(rabbit_stack).values()), DONE_SECONDS, what="messages are left")
+
+
+def test_what_no_process_has_begun_goes_back_at_sigterm(rabbit_stack: Stack, rabbit: RunningRabbit) -> None:
+    """The broker sends again what is given back, until it knows that nothing more is taken."""
+    os.kill(rabbit_stack.processes()["beat"], signal.SIGTERM)  # its sweeps would be counted too
+    eventually(lambda: "beat" not in rabbit_stack.processes() and waiting(rabbit) == 0, DONE_SECONDS)
+    for pid in rabbit_stack.worker.family() - {rabbit_stack.worker.process.pid}:
+        os.kill(pid, signal.SIGSTOP)
+    for _ in range(SENT):
+        rabbit_stack.publisher.announce("nobody")
+    eventually(lambda: 0 < waiting(rabbit) < SENT, DONE_SECONDS, what="the worker takes none")
+
+    rabbit_stack.worker.send(signal.SIGTERM)
+
+    eventually(lambda: waiting(rabbit) == SENT, DONE_SECONDS, what="the worker keeps some")
+    assert rabbit_stack.worker.process.poll() is None  # it waits for its processes
+
+
+def waiting(rabbit: RunningRabbit) -> int:
+    """Messages for the worker that nobody has."""
+    listed = rabbit.control("list_queues", "name", "messages_ready").split()
+    return int(listed[listed.index(f"donebit:{queue.CONTROL}") + 1])
