@@ -52,6 +52,10 @@ class Visits:
             self._database.execute("INSERT INTO visits SELECT * FROM rows")
         self._database.execute("CHECKPOINT")
 
+    def add(self, user: int, week: int) -> None:
+        """One visit more."""
+        self._database.execute("INSERT INTO visits VALUES (?, ?)", [user, week])
+
     def size(self) -> int:
         """The bytes of the file."""
         return self._file.stat().st_size

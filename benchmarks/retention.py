@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, count
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,15 +27,19 @@ from donebit.store.bitmaps import SEGMENT_BITS
 
 ROWS = COLUMNS = 12
 BOUNDS = {10**6: 1 / 10, 10**7: 1 / 4}
-OF_PAIRS = 0.9  # of the same operations on the server, each a command of a pipeline
+OF_PAIRS = 1.0  # of the same operations on the server, each a command of a pipeline
 ACTIVE = 0.3  # of all users, each week; at random
 ROUNDS = 12
+SOME = 8  # users; each was here this week already as likely as ACTIVE says
 DAYS = 28
 EVENT, PEER = "active", "bitmapist"
 
 
 def measure() -> list[Figure]:
-    """The quickest of rounds in which all take turns, after both ways gave the same answer."""
+    """The quickest of rounds in which all take turns, after both ways gave the same answer.
+
+    Before each look of *looked at again* somebody visits, so that the pairs of this week are counted.
+    """
     figures: list[Figure] = []
     for users, bound in BOUNDS.items():
         with own_server() as client:
@@ -48,51 +52,82 @@ def of_users(client: Redis, users: int, bound: float) -> list[Figure]:
     weeks = filled(client, site, users, now)
     other_events.fill(client, now)
     require_same(matrix(site, weeks, Cohort.RECURRING, now), call())
-    asked = questions(site, weeks, now)
-    pairs = partial(pairs_by_pipeline, client, weeks, segments=users // SEGMENT_BITS + 1)
-    rounds = [round_of(client, [call, pairs, *asked.values()]) for _ in range(ROUNDS)]
-    peer, piped, recurring, first, *others, longest = map(min, zip(*rounds, strict=True))
+    segments = users // SEGMENT_BITS + 1
+    asked = questions(client, site, weeks, now, segments)
+    pairs = partial(pairs_by_pipeline, client, weeks, segments=segments)
+    rounds = [round_of(client, [alone(call), alone(pairs), *asked.values()]) for _ in range(ROUNDS)]
+    peer, piped, recurring, again, first, *others, longest = map(min, zip(*rounds, strict=True))
+    what = f"12 x 12, recurring cohorts, {users:,} users"
     return [
-        compared(f"12 x 12, recurring cohorts, {users:,} users", recurring, PEER, peer, at_most=bound),
-        compared(
-            f"the same, {users:,} users",
-            recurring,
-            "BITOP and BITCOUNT of each pair",
-            piped,
-            at_most=OF_PAIRS,
-        ),
+        compared(f"{what}, nothing kept", recurring, PEER, peer, at_most=bound),
+        compared("the same", recurring, "BITOP and BITCOUNT of each pair", piped, at_most=OF_PAIRS),
+        compared(f"{what}, looked at again", again, PEER, peer, at_most=bound / 2),
         compared(f"12 x 12, first-time cohorts, {users:,} users", first, PEER, peer),
         *(
             Figure(f"{what}, {users:,} users", duration(taken))
-            for what, taken in zip(list(asked)[2:], others, strict=True)
+            for what, taken in zip(list(asked)[3:], others, strict=True)
         ),
         compared(
             f"the longest script of these, {users:,} users",
             longest,
             "the pairs of one segment, pipelined",
-            piped / (users // SEGMENT_BITS + 1),
+            piped / segments,
             at_most=1.0,
         ),
     ]
 
 
-def round_of(client: Redis, asked: Sequence[Callable[[], object]]) -> list[float]:
+Timed = Callable[[], float]  # runs something, and returns the seconds that it took
+
+
+def round_of(client: Redis, asked: Sequence[Timed]) -> list[float]:
     """What each took, and then the longest script among them; seconds.
 
     Each is asked three times in a row: the first also pays for what the one before threw out of the caches.
     """
     note_slow_commands(client)
-    return [*(min(seconds(run) for _ in range(3)) for run in asked), longest_script(client)]
+    return [*(min(run() for _ in range(3)) for run in asked), longest_script(client)]
 
 
-def questions(site: Site, weeks: Sequence[Period], now: datetime) -> dict[str, Callable[[], object]]:
-    new = question(site, Cohort.FIRST, now)
+def questions(
+    client: Redis, site: Site, weeks: Sequence[Period], now: datetime, segments: int
+) -> dict[str, Timed]:
+    new, recurring = question(site, Cohort.FIRST, now), partial(matrix, site, weeks, Cohort.RECURRING, now)
     return {
-        "recurring": lambda: matrix(site, weeks, Cohort.RECURRING, now),
-        "first": lambda: matrix(site, weeks, Cohort.FIRST, now),
-        f"stickiness over {DAYS} days": lambda: distribution(site, now),
-        "lifecycle of a week": lambda: lifecycle.lifecycle(site, new, weeks[-1:]),
+        "recurring": after(partial(drop_kept, client, segments), recurring),
+        "again": after(partial(visit, site, segments, count(), now), recurring),
+        "first": alone(partial(matrix, site, weeks, Cohort.FIRST, now)),
+        f"stickiness over {DAYS} days": alone(partial(distribution, site, now)),
+        "lifecycle of a week": after(
+            partial(drop_kept, client, segments), partial(lifecycle.lifecycle, site, new, weeks[-1:])
+        ),
     }
+
+
+def alone(run: Callable[[], object]) -> Timed:
+    return lambda: seconds(run)
+
+
+def after(change: Callable[[], object], run: Callable[[], object]) -> Timed:
+    """Times what is run after a change, without the change."""
+
+    def timed() -> float:
+        change()
+        return seconds(run)
+
+    return timed
+
+
+def drop_kept(client: Redis, segments: int) -> None:
+    """Have nothing kept of what was counted, as in a build that keeps nothing."""
+    client.unlink(*(keys.segment(segment, EVENT, "windows") for segment in range(segments)))
+
+
+def visit(site: Site, segments: int, begin: Iterator[int], now: datetime) -> None:
+    """Have some users of each segment here now, in every period; one of them is new, if not all."""
+    bits = np.arange(SOME) + next(begin) * SOME
+    ids = np.concatenate([bits + segment * SEGMENT_BITS for segment in range(segments)])
+    ingest.record_ids(site, EVENT, ids.astype(np.uint32), at=now, now=now)
 
 
 def pairs_by_pipeline(client: Redis, weeks: Sequence[Period], *, segments: int) -> None:
@@ -134,7 +169,6 @@ def question(site: Site, cohort: Cohort, now: datetime) -> Question:
 
 
 def matrix(site: Site, weeks: Sequence[Period], cohort: Cohort, now: datetime) -> Matrix:
-    """Cold, as everything here is: nothing of an answer is kept."""
     return retention.matrix(site, question(site, cohort, now), weeks, COLUMNS + 1)  # the cohort's own beside
 
 

@@ -66,15 +66,22 @@ Looks = list[tuple[float, float]]  # how long each took, and how long the server
 def look_in_turns(client: Redis, site: Site, now: datetime) -> tuple[Looks, Looks]:
     first: Looks = []
     again: Looks = []
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         client.unlink(*(keys.kept_windows(segment, EVENT) for segment in SEGMENTS))
         first.append(timed(client, lambda: look(site)))
         for ago in (0, 1):
-            day = site.calendar.period_at(Granularity.DAY, now - timedelta(days=ago))
-            for segment in SEGMENTS:
-                client.setbit(keys.segment(segment, EVENT, day.name), number, 1)
+            visit(client, site, now - timedelta(days=ago))
         again.append(timed(client, lambda: look(site)))
     return first, again
+
+
+def visit(client: Redis, site: Site, at: datetime) -> None:
+    """Set the bit of one user of each segment who was not there that week, in every period."""
+    day, week, *longer = (site.calendar.period_at(each, at).name for each in SHORT)
+    for segment in SEGMENTS:
+        user = client.bitpos(keys.segment(segment, EVENT, week), 0)
+        for name in (day, week, *longer):
+            client.setbit(keys.segment(segment, EVENT, name), user, 1)
 
 
 def look(site: Site) -> None:

@@ -19,6 +19,7 @@ from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.items import ItemStore
+from donebit.store.kept_pairs import KeptPairStore
 from donebit.store.kept_windows import KeptWindowStore
 from donebit.store.leases import LeaseStore
 from donebit.store.listed_names import ListedNames
@@ -55,6 +56,7 @@ STORES = (
     DirectoryStore,
     BitmapStore,
     KeptWindowStore,
+    KeptPairStore,
     MetricStore,
     MatrixStore,
     VisitCounterStore,

@@ -28,8 +28,9 @@ EVENTS = (
         "seen:{<segment>}:<event>:windows",
         "string",
         EXPIRES,
-        "how many users windows of days have there, and the sum of their days' users: while that is the same "
-        "they hold; dropped atomically where bits are cleared, and two days after it was last changed",
+        "how many users windows of days have there, and pairs of periods in common, each beside the users of "
+        "its days or periods: while these are the same it holds; dropped atomically where bits are cleared, "
+        "and two days after it was last changed",
     ),
     KeyRow(
         "seen:{<segment>}:<event>:all:imported",

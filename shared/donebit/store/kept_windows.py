@@ -19,6 +19,7 @@ from donebit.store.pipelining import answers_to
 from donebit.store.rounds import answers_in_rounds
 
 KEPT_FOR = timedelta(days=2)  # since something in it changed, as it does each day where it is asked for
+LIVES = int(KEPT_FOR.total_seconds())
 
 Counts = Mapping[str, Sequence[int]]  # name of a window -> the sum of its days' users, and its distinct users
 
@@ -28,12 +29,12 @@ class SegmentDays(NamedTuple):
 
     Attributes:
         users: in each day that has the segment, in their order
-        kept: as it was stored before the days were counted; None where it changed meanwhile
+        generation: of what is kept; None where it was dropped meanwhile
         windows: that are kept
     """
 
     users: list[int]
-    kept: bytes | None
+    generation: str | None
     windows: Counts
 
 
@@ -49,14 +50,14 @@ class KeptWindowStore:
     def read(self, event: str, segments: Mapping[int, Sequence[str]]) -> list[SegmentDays]:
         """Count the days of each segment, and read which of its windows are kept.
 
-        What is kept is read before the days are counted and after: bits that were cleared in between make the
-        two differ. So there must be something before.
+        What is kept is read before the days are counted and after: where bits were cleared in between it is
+        of another generation, or gone. So there must be something before.
 
         Args:
             segments: by number, the names of the days that have it.
         """
         names = [self._keys.kept_windows(number, event) for number in segments]
-        begin = [self._replacement(name, b"", {}) for name in names]
+        begin = [self._keeping(name, "", as_stored({})) for name in names]
         read: list[Command] = [("GET", name) for name in names]
         count: list[Command] = [
             ("BITCOUNT", self._keys.segment(number, event, day))
@@ -72,31 +73,33 @@ class KeptWindowStore:
         ]
 
     @outages_named
-    def keep_windows(self, event: str, counted: Mapping[int, tuple[bytes, Counts]]) -> None:
-        """Keep the windows of segments.
+    def keep_windows(self, event: str, counted: Mapping[int, tuple[str, Counts]]) -> None:
+        """Keep the windows of segments, and no others.
 
         Args:
-            counted: by number, what was kept before they were counted, and all that is kept from now on.
+            counted: by number, the generation of what was kept before they were counted, and the windows.
         """
         commands = [
-            self._replacement(self._keys.kept_windows(number, event), before, windows)
-            for number, (before, windows) in counted.items()
+            self._keeping(self._keys.kept_windows(number, event), generation, as_json(windows))
+            for number, (generation, windows) in counted.items()
         ]
         answers_to(self._client, commands, self._scripts["keep_windows"])
 
-    def _replacement(self, name: str, before: bytes, windows: Counts) -> Command:
-        """What keeps windows in place of what was kept before; of b"" where there was nothing."""
-        lives = int(KEPT_FOR.total_seconds())
-        return ("EVALSHA", self._scripts["keep_windows"].sha, 1, name, before, as_stored(windows), lives)
+    def _keeping(self, name: str, generation: str, kept: str) -> Command:
+        return ("EVALSHA", self._scripts["keep_windows"].sha, 1, name, generation, kept, LIVES)
 
 
 def as_stored(windows: Counts) -> str:
-    """Windows as they are kept: never the same text twice, so that a change cannot go unseen."""
-    return json.dumps([uuid.uuid4().hex, windows], separators=(",", ":"))
+    """Windows as they are kept, of a new generation: it stays until a script that clears bits drops them."""
+    return as_json([uuid.uuid4().hex, windows])
 
 
-def _unchanged(before: bytes | None, after: bytes | None) -> tuple[bytes | None, Counts]:
-    if before is None or before != after:
+def as_json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _unchanged(before: bytes | None, after: bytes | None) -> tuple[str | None, Counts]:
+    if before is None or after is None:
         return None, {}
-    _, windows = json.loads(before)
-    return before, windows
+    generation, windows = json.loads(before)
+    return (generation, windows) if json.loads(after)[0] == generation else (None, {})

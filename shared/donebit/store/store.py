@@ -36,6 +36,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.history import HistoryStore
 from donebit.store.items import ItemStore
+from donebit.store.kept_pairs import KeptPairStore
 from donebit.store.kept_windows import KeptWindowStore
 from donebit.store.key_names import Keys
 from donebit.store.key_reading import KeyReader
@@ -89,6 +90,7 @@ class Store:
     bitmaps: BitmapStore
     matrices: MatrixStore
     kept_windows: KeptWindowStore
+    kept_pairs: KeptPairStore
     activity_layout: ActivityLayoutStore
     visits: VisitStore
     visit_counter: VisitCounterStore

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,44 +9,17 @@ from redis import Redis
 
 from donebit.activity.analytics import day_windows
 from donebit.activity.analytics.day_windows import DayCounts, Window, count_windows, runs
-from donebit.activity.events import ingest, single_visit
-from donebit.activity.events.deletion import forget
-from donebit.activity.events.taking_back import take_back
-from donebit.activity.periods.calendar import DAY, Granularity, Period, bounds
-from donebit.activity.transfer import import_
 from donebit.activity.users.erasure import erase
 from donebit.store import Store, keys
-from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
-from donebit.store.server_client import primaries_of
-from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
+from tests.activity.analytics.changing_days import CHANGE, DAYS, Seen, bitops, change, day
+from tests.activity.arranged import site_on
 
-DAYS = 9
 WINDOWS = [Window(last, width) for last in range(DAYS) for width in (2, 3, 7) if last + 1 >= width]
-USER = st.sampled_from([0, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 9])
-AGO = st.integers(0, DAYS - 1)
-CHANGES = st.lists(
-    st.one_of(
-        st.tuples(st.just("visit now"), st.just(0), USER),
-        st.tuples(st.sampled_from(["visit", "import", "take back"]), AGO, USER),
-        st.tuples(st.just("erase"), st.just(0), USER),
-        st.tuples(st.just("forget"), st.just(0), st.just(0)),
-    ),
-    max_size=15,
-)
-Seen = defaultdict[int, set[int]]  # how long ago -> who
 
 
 @pytest.fixture(autouse=True)
 def kept_of_few_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_windows, "KEPT_FROM", 0)
-
-
-def period(ago: int) -> Period:
-    return UTC_CALENDAR.period_at(Granularity.DAY, real_now() - ago * DAY)
-
-
-def day(ago: int) -> Bitmap:
-    return Bitmap("e", period(ago).name)
 
 
 def counted(store: Store) -> DayCounts:
@@ -63,43 +34,9 @@ def expected(seen: Seen) -> DayCounts:
     )
 
 
-def change(store: Store, seen: Seen, what: str, ago: int, user: int) -> None:
-    """Do the same to the store and to the sets."""
-    if what in ("visit now", "visit", "import"):
-        add(store, what, ago, user)
-        seen[ago].add(user)
-    else:
-        clear(store, what, ago, user)
-        for day_ago, users in seen.items():
-            if what == "forget" or (what == "take back" and day_ago == ago):
-                users.clear()
-            elif what == "erase":
-                users.discard(user)
-
-
-def add(store: Store, what: str, ago: int, user: int) -> None:
-    site, now = site_on(store), real_now()
-    if what == "visit now":
-        single_visit.visit(site, "e", user, now)
-    elif what == "visit":
-        ingest.record(site, "e", [user], at=now - ago * DAY, now=now)
-    else:
-        import_.add_users(site, "e", period(ago), [user], now)
-
-
-def clear(store: Store, what: str, ago: int, user: int) -> None:
-    site = site_on(store)
-    if what == "erase":
-        erase(site, user)
-    elif what == "forget":
-        forget(site, "e")
-    else:
-        take_back(site, "e", *bounds(period(ago)), now=real_now())
-
-
 @pytest.mark.usefixtures("real_client")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(CHANGES)
+@given(st.lists(CHANGE, max_size=15))
 def test_whatever_changes_they_are_counted_as_sets_would(
     real_client: Redis, changes: list[tuple[str, int, int]]
 ) -> None:
@@ -133,12 +70,6 @@ def test_bits_cleared_and_as_many_set_are_another_window(
     assert counted(store) == expected(seen)
 
 
-def bitops(client: Redis) -> int:
-    """How often bitmaps were combined, by all servers of the store."""
-    stats = [primary.info("commandstats") for primary in primaries_of(client)]
-    return sum(of_one.get("cmdstat_bitop", {"calls": 0})["calls"] for of_one in stats)
-
-
 def test_what_is_kept_is_not_counted_again(real_store: Store, real_client: Redis) -> None:
     seen = Seen(set)
     for ago in range(DAYS):
@@ -166,15 +97,20 @@ def test_a_late_visit_has_only_the_windows_of_its_day_counted_again(
     assert 0 < bitops(real_client) - before < 2 * len({2, 3, 7})
 
 
-def test_what_was_counted_before_bits_were_cleared_is_not_kept(store: Store, client: Redis) -> None:
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_what_was_counted_before_bits_were_cleared_is_not_kept(
+    store: Store, client: Redis, begun_anew: bool
+) -> None:
     change(store, Seen(set), "visit", 1, 7)
     (before,) = store.kept_windows.read("e", {0: [str(day(1).period)]})
-    assert before.kept is not None
+    assert before.generation is not None
     erase(site_on(store), 7)
+    if begun_anew:
+        store.kept_windows.read("e", {0: [str(day(1).period)]})
 
-    store.kept_windows.keep_windows("e", {0: (before.kept, {"a-window": (1, 1)})})
+    store.kept_windows.keep_windows("e", {0: (before.generation, {"a-window": (1, 1)})})
 
-    assert not client.exists(keys.kept_windows(0, "e"))
+    assert b"a-window" not in (client.get(keys.kept_windows(0, "e")) or b"")
 
 
 def test_what_few_users_leave_is_not_kept(

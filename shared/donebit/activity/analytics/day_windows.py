@@ -174,10 +174,10 @@ def keep(
         days[0].name,
         {
             segment.number: (
-                segment.days.kept,
+                segment.days.generation,
                 {name: (segment.visits(window), segment.known[window]) for window, name in names.items()},
             )
             for segment in segments
-            if segment.days.kept is not None and segment.sums[-1] >= KEPT_FROM
+            if segment.days.generation is not None and segment.sums[-1] >= KEPT_FROM
         },
     )

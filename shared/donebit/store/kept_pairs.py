@@ -1,0 +1,121 @@
+"""How many users two bitmaps of a segment have in common, kept for the next time that it is asked for."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from redis import Redis
+from redis.commands.core import Script
+
+from donebit.store.bitmaps import FULL_BYTES, Bitmap
+from donebit.store.client import outages_named
+from donebit.store.kept_windows import LIVES
+from donebit.store.key_names import Keys
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_to
+
+# Of results that a script combines, as long as whole segments: 0.5 ms of an idle core, in which the server
+# serves nobody else.
+BYTES_A_SCRIPT = 36 * FULL_BYTES
+MOST_BITMAPS = 48  # of which counts are kept, in a segment and granularity: a script reads all that are
+NOT_REACHED = -1  # in place of the count of a pair that was one too many for a script
+ALWAYS, NEVER = 0, 2**53  # users with which counts are kept
+
+
+class PairRow(NamedTuple):
+    """Pairs of one bitmap with successive ones, by their places: from `start` on, before `stop`."""
+
+    place: int
+    start: int
+    stop: int
+
+
+class Pairs(NamedTuple):
+    """Pairs of bitmaps of one event and granularity, of one segment; the bitmaps ascend."""
+
+    segment: int
+    bitmaps: Sequence[Bitmap]
+    rows: Sequence[PairRow]
+
+
+class PairCounts(NamedTuple):
+    """The users of each bitmap, and of each row those that its pairs have in common."""
+
+    users: list[int]
+    rows: list[list[int]]
+
+
+class KeptPairStore:
+    """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._scripts = scripts
+
+    @outages_named
+    def count_pairs(self, asked: Sequence[Pairs], kept_from: int) -> list[PairCounts]:
+        """Count the pairs of each segment, and keep the counts.
+
+        Args:
+            kept_from: the users of all bitmaps of a segment, added up, with which its counts are kept.
+        """
+        counted = self._counted(asked, [kept_from] * len(asked))
+        while missing := [place for place, one in enumerate(counted) if _is_short(one)]:
+            rest = [_rest(asked[place], counted[place]) for place in missing]
+            many = [ALWAYS if sum(counted[place].users) >= kept_from else NEVER for place in missing]
+            for place, more in zip(missing, self._counted(rest, many), strict=True):
+                _complete(counted[place], more)
+        return counted
+
+    def _counted(self, asked: Sequence[Pairs], kept_from: Sequence[int]) -> list[PairCounts]:
+        """As many pairs of each as one script may count, besides those that are kept."""
+        script, generation = self._scripts["count_pairs"], uuid.uuid4().hex
+        commands: list[Command] = [
+            ("EVALSHA", script.sha, *self._arguments(one, least, generation))
+            for one, least in zip(asked, kept_from, strict=True)
+        ]
+        answers = answers_to(self._client, commands, script)
+        return [_read(answer, one) for answer, one in zip(answers, asked, strict=True)]
+
+    def _arguments(self, one: Pairs, kept_from: int, generation: str) -> list[str | int]:
+        names = [bitmap.segment(self._keys, one.segment) for bitmap in one.bitmaps]
+        names.append(self._keys.query_scratch(one.segment, generation, 0))
+        names.append(self._keys.kept_windows(one.segment, one.bitmaps[0].name))
+        limits = (len(one.bitmaps), BYTES_A_SCRIPT, kept_from, LIVES, generation, MOST_BITMAPS)
+        places = [number for row in one.rows for number in (row.place + 1, row.start + 1, row.stop)]
+        return [len(names), *names, *limits, *places]
+
+
+def _read(answer: bytes, asked: Pairs) -> PairCounts:
+    counts = map(int, answer.split())
+    users = list(islice(counts, len(asked.bitmaps)))
+    return PairCounts(users, [list(islice(counts, row.stop - row.start)) for row in asked.rows])
+
+
+def _is_short(counted: PairCounts) -> bool:
+    return any(NOT_REACHED in row for row in counted.rows)
+
+
+def _short_rows(counted: PairCounts) -> Iterator[tuple[int, int]]:
+    """Each row with pairs that were not reached, and the first of them."""
+    for place, row in enumerate(counted.rows):
+        if NOT_REACHED in row:
+            yield place, row.index(NOT_REACHED)
+
+
+def _rest(asked: Pairs, counted: PairCounts) -> Pairs:
+    """The rows with pairs that were not reached, from the first of these on; and their bitmaps."""
+    rows = [(asked.rows[place], first) for place, first in _short_rows(counted)]
+    begin = min(min(row.place, row.start + first) for row, first in rows)
+    shifted = [PairRow(row.place - begin, row.start + first - begin, row.stop - begin) for row, first in rows]
+    return Pairs(asked.segment, asked.bitmaps[begin:], shifted)
+
+
+def _complete(counted: PairCounts, rest: PairCounts) -> None:
+    """Add the counts of pairs that were not reached before."""
+    for (place, first), row in zip(list(_short_rows(counted)), rest.rows, strict=True):
+        counted.rows[place][first:] = row
