@@ -56,16 +56,17 @@ def of_users(client: Redis, users: int, bound: float) -> list[Figure]:
     asked = questions(client, site, weeks, now, segments)
     pairs = partial(pairs_by_pipeline, client, weeks, segments=segments)
     rounds = [round_of(client, [alone(call), alone(pairs), *asked.values()]) for _ in range(ROUNDS)]
-    peer, piped, recurring, again, first, *others, longest = map(min, zip(*rounds, strict=True))
+    peer, piped, recurring, again, first, first_again, *others, longest = map(min, zip(*rounds, strict=True))
     what = f"12 x 12, recurring cohorts, {users:,} users"
     return [
         compared(f"{what}, nothing kept", recurring, PEER, peer, at_most=bound),
         compared("the same", recurring, "BITOP and BITCOUNT of each pair", piped, at_most=OF_PAIRS),
         compared(f"{what}, looked at again", again, PEER, peer, at_most=bound / 2),
-        compared(f"12 x 12, first-time cohorts, {users:,} users", first, PEER, peer),
+        compared(f"12 x 12, first-time cohorts, {users:,} users, nothing kept", first, PEER, peer),
+        compared(f"12 x 12, first-time cohorts, {users:,} users, looked at again", first_again, PEER, peer),
         *(
             Figure(f"{what}, {users:,} users", duration(taken))
-            for what, taken in zip(list(asked)[3:], others, strict=True)
+            for what, taken in zip(list(asked)[4:], others, strict=True)
         ),
         compared(
             f"the longest script of these, {users:,} users",
@@ -92,11 +93,14 @@ def round_of(client: Redis, asked: Sequence[Timed]) -> list[float]:
 def questions(
     client: Redis, site: Site, weeks: Sequence[Period], now: datetime, segments: int
 ) -> dict[str, Timed]:
-    new, recurring = question(site, Cohort.FIRST, now), partial(matrix, site, weeks, Cohort.RECURRING, now)
+    new = question(site, Cohort.FIRST, now)
+    begin = count()
+    first, recurring = (partial(matrix, site, weeks, cohort, now) for cohort in Cohort)
     return {
         "recurring": after(partial(drop_kept, client, segments), recurring),
-        "again": after(partial(visit, site, segments, count(), now), recurring),
-        "first": alone(partial(matrix, site, weeks, Cohort.FIRST, now)),
+        "again": after(partial(visit, site, segments, begin, now), recurring),
+        "first": after(partial(drop_kept, client, segments), first),
+        "first, again": after(partial(visit, site, segments, begin, now), first),
         f"stickiness over {DAYS} days": alone(partial(distribution, site, now)),
         "lifecycle of a week": after(
             partial(drop_kept, client, segments), partial(lifecycle.lifecycle, site, new, weeks[-1:])

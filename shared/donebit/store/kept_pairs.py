@@ -22,11 +22,13 @@ from donebit.store.pipelining import answers_to
 BYTES_A_SCRIPT = 36 * FULL_BYTES
 MOST_BITMAPS = 48  # of which counts are kept, in a segment and granularity: a script reads all that are
 NOT_REACHED = -1  # in place of the count of a pair that was one too many for a script
-ALWAYS, NEVER = 0, 2**53  # users with which counts are kept
 
 
 class PairRow(NamedTuple):
-    """Pairs of one bitmap with successive ones, by their places: from `start` on, before `stop`."""
+    """Pairs of one bitmap with successive ones, by their places: from `start` on, before `stop`.
+
+    Of unions the bitmap stands for all up to it, and the others come after it.
+    """
 
     place: int
     start: int
@@ -34,11 +36,19 @@ class PairRow(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Pairs of bitmaps of one event and granularity, of one segment; the bitmaps ascend."""
+    """Pairs of bitmaps of one event, of one segment.
+
+    Attributes:
+        bitmaps: in an order that only grows at its end
+        under: the name that their counts are kept under
+        unions: whether a row's bitmap stands for the union of all up to it
+    """
 
     segment: int
     bitmaps: Sequence[Bitmap]
     rows: Sequence[PairRow]
+    under: str
+    unions: bool
 
 
 class PairCounts(NamedTuple):
@@ -63,31 +73,30 @@ class KeptPairStore:
         Args:
             kept_from: the users of all bitmaps of a segment, added up, with which its counts are kept.
         """
-        counted = self._counted(asked, [kept_from] * len(asked))
+        counted = self._counted(asked, kept_from)
         while missing := [place for place, one in enumerate(counted) if _is_short(one)]:
             rest = [_rest(asked[place], counted[place]) for place in missing]
-            many = [ALWAYS if sum(counted[place].users) >= kept_from else NEVER for place in missing]
-            for place, more in zip(missing, self._counted(rest, many), strict=True):
+            for place, more in zip(missing, self._counted(rest, kept_from), strict=True):
                 _complete(counted[place], more)
         return counted
 
-    def _counted(self, asked: Sequence[Pairs], kept_from: Sequence[int]) -> list[PairCounts]:
+    def _counted(self, asked: Sequence[Pairs], kept_from: int) -> list[PairCounts]:
         """As many pairs of each as one script may count, besides those that are kept."""
         script, generation = self._scripts["count_pairs"], uuid.uuid4().hex
         commands: list[Command] = [
-            ("EVALSHA", script.sha, *self._arguments(one, least, generation))
-            for one, least in zip(asked, kept_from, strict=True)
+            ("EVALSHA", script.sha, *self._arguments(one, kept_from, generation)) for one in asked
         ]
         answers = answers_to(self._client, commands, script)
         return [_read(answer, one) for answer, one in zip(answers, asked, strict=True)]
 
     def _arguments(self, one: Pairs, kept_from: int, generation: str) -> list[str | int]:
         names = [bitmap.segment(self._keys, one.segment) for bitmap in one.bitmaps]
-        names.append(self._keys.query_scratch(one.segment, generation, 0))
+        names += [self._keys.query_scratch(one.segment, generation, level) for level in range(2)]
         names.append(self._keys.kept_windows(one.segment, one.bitmaps[0].name))
-        limits = (len(one.bitmaps), BYTES_A_SCRIPT, kept_from, LIVES, generation, MOST_BITMAPS)
+        limits = (len(one.bitmaps), BYTES_A_SCRIPT, kept_from, LIVES, generation)
+        kept = (one.under, MOST_BITMAPS, "unions" if one.unions else "pairs")
         places = [number for row in one.rows for number in (row.place + 1, row.start + 1, row.stop)]
-        return [len(names), *names, *limits, *places]
+        return [len(names), *names, *limits, *kept, *places]
 
 
 def _read(answer: bytes, asked: Pairs) -> PairCounts:
@@ -108,11 +117,9 @@ def _short_rows(counted: PairCounts) -> Iterator[tuple[int, int]]:
 
 
 def _rest(asked: Pairs, counted: PairCounts) -> Pairs:
-    """The rows with pairs that were not reached, from the first of these on; and their bitmaps."""
+    """The rows with pairs that were not reached, from the first of these on."""
     rows = [(asked.rows[place], first) for place, first in _short_rows(counted)]
-    begin = min(min(row.place, row.start + first) for row, first in rows)
-    shifted = [PairRow(row.place - begin, row.start + first - begin, row.stop - begin) for row, first in rows]
-    return Pairs(asked.segment, asked.bitmaps[begin:], shifted)
+    return asked._replace(rows=[row._replace(start=row.start + first) for row, first in rows])
 
 
 def _complete(counted: PairCounts, rest: PairCounts) -> None:

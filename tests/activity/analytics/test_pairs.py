@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity.analytics import cohort_rows, day_windows, pairs
-from donebit.activity.analytics.cohort_rows import CohortRow, RowCounts
+from donebit.activity.analytics import cohort_rows, day_windows, paired_rows, pairs
+from donebit.activity.analytics.cohort_row import CohortRow, RowCounts
 from donebit.activity.analytics.day_windows import Window, count_windows
+from donebit.activity.analytics.retention import Cohort
 from donebit.activity.users.erasure import erase
 from donebit.store import Store, kept_pairs, keys
 from donebit.store.kept_pairs import PairRow, Pairs
@@ -22,7 +23,16 @@ from tests.activity.arranged import site_on
 
 AGO = range(DAYS)[::-1]
 PAIRS = DAYS * (DAYS - 1) // 2
-SOME_DAYS = st.tuples(st.integers(0, DAYS - 1), st.integers(0, DAYS - 1))
+
+
+def days_between(first: int, last: int) -> range:
+    return range(max(first, last), min(first, last) - 1, -1)
+
+
+AGO_DRAWN = st.integers(0, DAYS - 1)
+Question = tuple[range, Cohort]
+Change = tuple[str, int, int]
+QUESTION = st.tuples(st.builds(days_between, AGO_DRAWN, AGO_DRAWN), st.sampled_from(Cohort))
 
 
 @pytest.fixture(autouse=True)
@@ -31,22 +41,32 @@ def kept_of_few_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_windows, "KEPT_FROM", 0)
 
 
-def counted(store: Store, rows: range = AGO) -> list[RowCounts]:
+def counted(store: Store, rows: range = AGO, cohort: Cohort = Cohort.RECURRING) -> list[RowCounts]:
     """Each day's users, and how many of them were there on each of these days since, their own among them."""
-    return cohort_rows.count_rows(
-        store, [CohortRow(day(ago), tuple(day(later) for later in since(rows, ago))) for ago in rows]
-    )
+    return cohort_rows.count_rows(store, [row_of(rows, ago, cohort) for ago in rows])
+
+
+def row_of(rows: range, ago: int, cohort: Cohort) -> CohortRow:
+    before = tuple(map(day, earlier(ago))) if cohort is Cohort.FIRST else None
+    return CohortRow(day(ago), tuple(map(day, since(rows, ago))), before)
+
+
+def expected(seen: Seen, rows: range = AGO, cohort: Cohort = Cohort.RECURRING) -> list[RowCounts]:
+    users = {ago: set(seen[ago]) for ago in rows}
+    if cohort is Cohort.FIRST:
+        users = {ago: users[ago].difference(*(seen[back] for back in earlier(ago))) for ago in rows}
+    return [
+        RowCounts(len(users[ago]), tuple(len(users[ago] & seen[later]) for later in since(rows, ago)))
+        for ago in rows
+    ]
 
 
 def since(rows: range, ago: int) -> range:
     return range(ago, rows[-1] - 1, -1)
 
 
-def expected(seen: Seen, rows: range = AGO) -> list[RowCounts]:
-    return [
-        RowCounts(len(seen[ago]), tuple(len(seen[ago] & seen[later]) for later in since(rows, ago)))
-        for ago in rows
-    ]
+def earlier(ago: int) -> range:
+    return range(ago + 1, DAYS)
 
 
 def visited_each_day(store: Store, *users: int) -> Seen:
@@ -59,9 +79,9 @@ def visited_each_day(store: Store, *users: int) -> Seen:
 
 @pytest.mark.usefixtures("real_client")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(CHANGE, SOME_DAYS), max_size=12), st.integers(1, 40), st.integers(2, 12))
+@given(st.lists(st.tuples(CHANGE, QUESTION), max_size=12), st.integers(1, 40), st.integers(2, 12))
 def test_whatever_changes_pairs_are_counted_as_sets_would(
-    real_client: Redis, changes: list[tuple[tuple[str, int, int], tuple[int, int]]], a_script: int, most: int
+    real_client: Redis, changes: list[tuple[Change, Question]], a_script: int, most: int
 ) -> None:
     """However many pairs a script counts, whichever days are asked for, and however many are kept."""
     real_client.flushall()
@@ -72,11 +92,10 @@ def test_whatever_changes_pairs_are_counted_as_sets_would(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kept_pairs, "BYTES_A_SCRIPT", a_script * 4096)
         patch.setattr(kept_pairs, "MOST_BITMAPS", most)
-        for one, (first, last) in changes:
+        for one, question in changes:
             change(store, seen, *one)
-            rows = range(max(first, last), min(first, last) - 1, -1)
 
-            assert counted(store, rows) == expected(seen, rows)
+            assert counted(store, *question) == expected(seen, *question)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +213,36 @@ def test_whichever_days_others_ask_for_all_are_counted_right(
     for _ in range(150):
         monkeypatch.setattr(kept_pairs, "MOST_BITMAPS", drawn.choice([3, 6, DAYS]))
         monkeypatch.setattr(kept_pairs, "BYTES_A_SCRIPT", drawn.choice([1, 5, 40]) * 4096)
-        change(store, seen, "visit", drawn.randrange(DAYS), drawn.randrange(20))
-        first, last = drawn.choices(AGO, k=2)
-        rows = range(max(first, last), min(first, last) - 1, -1)
+        what = drawn.choices(["visit", "take back"], [9, 1])[0]  # which leaves a bitmap without users
+        change(store, seen, what, drawn.randrange(DAYS), drawn.randrange(20))
+        question = days_between(*drawn.choices(AGO, k=2)), drawn.choice(list(Cohort))
 
-        assert counted(store, rows) == expected(seen, rows)
+        assert counted(store, *question) == expected(seen, *question)
+
+
+@pytest.mark.parametrize(
+    ("columns", "before", "counts"),
+    [([1, 0], [3], RowCounts(1, (1, 0))), ([2, 1], [3, 2], RowCounts(0, (0, 0)))],
+    ids=["columns that begin later", "a row that was before itself"],
+)
+def test_first_time_rows_of_another_form_are_counted_too(
+    store: Store, columns: list[int], before: list[int], counts: RowCounts
+) -> None:
+    for ago, user in [(3, 7), (2, 7), (2, 8), (1, 7), (1, 8), (0, 7)]:
+        change(store, Seen(set), "visit", ago, user)
+    row = CohortRow(day(2), tuple(map(day, columns)), tuple(map(day, before)))
+
+    assert cohort_rows.count_rows(store, [row]) == [counts]
+
+
+def test_matrices_whose_first_row_has_passed_are_dropped(real_store: Store, real_client: Redis) -> None:
+    """Of each first row there is one; six are kept at most."""
+    visited_each_day(real_store, 7)
+    for first in AGO[:7]:
+        counted(real_store, days_between(first, 0), Cohort.FIRST)
+
+    _, kept_by_name = json.loads(real_client.get(keys.kept_windows(0, "e")) or b"")
+    assert list(kept_by_name) == [f"first/{day(AGO[6]).period}"]
 
 
 def test_days_of_other_questions_are_kept_beside(
@@ -221,7 +265,7 @@ def test_days_of_other_questions_are_kept_beside(
 def test_pairs_that_few_users_leave_are_not_kept(store: Store, client: Redis) -> None:
     change(store, Seen(set), "visit", 1, 7)
     change(store, Seen(set), "visit", 2, 7)
-    asked = [Pairs(0, [day(2), day(1)], [PairRow(0, 1, 2)])]
+    asked = [Pairs(0, [day(2), day(1)], [PairRow(0, 1, 2)], "a-matrix", unions=False)]
 
     assert store.kept_pairs.count_pairs(asked, 3)[0].rows == [[1]]
     assert not client.exists(keys.kept_windows(0, "e"))
@@ -243,7 +287,7 @@ def test_a_matrix_of_too_many_days_is_counted_row_by_row(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = visited_each_day(store, 7, 8)
-    monkeypatch.setattr(cohort_rows, "MOST_BITMAPS", DAYS - 1)
+    monkeypatch.setattr(paired_rows, "MOST_BITMAPS", DAYS - 1)
 
     assert counted(store) == expected(seen)
     assert not client.exists(keys.kept_windows(0, "e"))

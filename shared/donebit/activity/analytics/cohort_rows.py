@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from donebit.activity.analytics import pairs
+from donebit.activity.analytics import paired_rows
+from donebit.activity.analytics.cohort_row import CohortRow, RowCounts
 from donebit.activity.sets.algebra import refuse_heavy, segments_of
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
-from donebit.store.kept_pairs import MOST_BITMAPS, PairRow
 from donebit.store.matrices import CohortRows
 
 # A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6. It
@@ -20,26 +20,6 @@ BITMAPS_A_SCRIPT = 40
 MOST_IN_A_SCRIPT = 56
 MOST_BEFORE = 128  # read in the same script: 0.8 ms more
 OF_A_COHORT = 3  # bitmaps that are read to find the first-time users of a row
-
-
-class CohortRow(NamedTuple):
-    """A row's users, and the columns in which they are counted.
-
-    The users in the bitmaps of `before` are not part of the row's cohort; None if all are. Those of them in
-    `besides` are in none of the rows above.
-    """
-
-    users: Bitmap
-    columns: tuple[Bitmap, ...]
-    before: tuple[Bitmap, ...] | None = None
-    besides: tuple[Bitmap, ...] = ()
-
-
-class RowCounts(NamedTuple):
-    """The number of users in a row's cohort, and how many of them are in each column."""
-
-    size: int
-    columns: tuple[int, ...]
 
 
 class ColumnSlice(NamedTuple):
@@ -62,30 +42,7 @@ def count_rows(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
     """
     segments = segments_of(store, {bitmap for row in rows for bitmap in _bitmaps(row)})
     refuse_heavy(sum(len(segments[row.users]) * (len(row.columns) + 1) for row in rows), "rows")
-    bitmaps = sorted(segments)
-    if (asked := _as_pairs(rows, bitmaps)) is None:
-        return _by_rows(store, rows, segments)
-    users, common = pairs.count_pairs(store, bitmaps, asked, segments)
-    return [RowCounts(users[row.place], tuple(counts)) for row, counts in zip(asked, common, strict=True)]
-
-
-def _as_pairs(rows: Sequence[CohortRow], bitmaps: Sequence[Bitmap]) -> list[PairRow] | None:
-    """Rows as pairs of a few bitmaps of one event, of which each row has successive ones; None for others.
-
-    Args:
-        bitmaps: of all rows, ascending
-    """
-    if len(bitmaps) > MOST_BITMAPS or bitmaps[0].name != bitmaps[-1].name:
-        return None
-    places = {bitmap: place for place, bitmap in enumerate(bitmaps)}
-    asked = []
-    for row in rows:
-        start = places[row.columns[0]] if row.columns else 0
-        stop = start + len(row.columns)
-        if row.before is not None or tuple(bitmaps[start:stop]) != row.columns:
-            return None
-        asked.append(PairRow(places[row.users], start, stop))
-    return asked
+    return paired_rows.count_rows(store, rows, segments) or _by_rows(store, rows, segments)
 
 
 def _by_rows(

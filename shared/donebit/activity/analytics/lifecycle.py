@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from donebit.activity.analytics import cohort_rows, retention
-from donebit.activity.analytics.cohort_rows import CohortRow, RowCounts
+from donebit.activity.analytics.cohort_row import CohortRow, RowCounts
 from donebit.activity.analytics.retention import Question
 from donebit.activity.periods.calendar import Period, bounds
 from donebit.activity.sets.algebra import Set, both, union, without

@@ -18,6 +18,21 @@ from donebit.store.kept_pairs import PairRow, Pairs
 KEPT_FROM = 1_000_000
 
 
+class Asked(NamedTuple):
+    """Pairs of an event's bitmaps.
+
+    Attributes:
+        bitmaps: in an order that only grows at its end, as time passes
+        under: the name that their counts are kept under; of another question another
+        unions: whether a row's bitmap stands for the union of all up to it; if its place is -1, for nobody
+    """
+
+    bitmaps: Sequence[Bitmap]
+    rows: Sequence[PairRow]
+    under: str
+    unions: bool = False
+
+
 class InSegment(NamedTuple):
     """What is asked of a segment.
 
@@ -33,40 +48,36 @@ class InSegment(NamedTuple):
 
 
 def count_pairs(
-    store: Store,
-    bitmaps: Sequence[Bitmap],
-    rows: Sequence[PairRow],
-    segments: Mapping[Bitmap, frozenset[int]],
+    store: Store, asked: Asked, segments: Mapping[Bitmap, frozenset[int]]
 ) -> tuple[list[int], list[list[int]]]:
     """Count the users of each bitmap, and of each row those that its pairs have in common.
 
     Args:
-        bitmaps: of one event and granularity, ascending
         segments: that each bitmap has
     """
-    users, common = [0] * len(bitmaps), [[0] * (row.stop - row.start) for row in rows]
-    asked = list(_in_segments(bitmaps, rows, [segments[bitmap] for bitmap in bitmaps]))
-    counted = store.kept_pairs.count_pairs([one.asked for one in asked], KEPT_FROM)
-    for one, counts in zip(asked, counted, strict=True):
+    users, common = [0] * len(asked.bitmaps), [[0] * (row.stop - row.start) for row in asked.rows]
+    parts = list(_in_segments(asked, [segments[bitmap] for bitmap in asked.bitmaps]))
+    counted = store.kept_pairs.count_pairs([one.asked for one in parts], KEPT_FROM)
+    for one, counts in zip(parts, counted, strict=True):
         for place, count in zip(one.there, counts.users, strict=True):
             users[place] += count
         for number, own, row in zip(one.rows, one.asked.rows, counts.rows, strict=True):
             for place, count in zip(one.there[own.start : own.stop], row, strict=True):
-                common[number][place - rows[number].start] += count
+                common[number][place - asked.rows[number].start] += count
     return users, common
 
 
-def _in_segments(
-    bitmaps: Sequence[Bitmap], rows: Sequence[PairRow], held: Sequence[frozenset[int]]
-) -> Iterator[InSegment]:
+def _in_segments(asked: Asked, held: Sequence[frozenset[int]]) -> Iterator[InSegment]:
     """Each segment that a bitmap has; those that it has follow each other as they do in all."""
     for number in sorted(frozenset().union(*held)):
         has = [number in segments for segments in held]
         before = list(accumulate(has, initial=0))  # how many of the bitmaps before each have it
         there = [place for place, it_has in enumerate(has) if it_has]
-        numbers = [place for place, row in enumerate(rows) if has[row.place]]
-        own = [
-            PairRow(before[row.place], before[row.start], before[row.stop])
-            for row in (rows[place] for place in numbers)
+        rows = [
+            (place, PairRow(before[row.place + 1] - 1, before[row.start], before[row.stop]))
+            for place, row in enumerate(asked.rows)
+            if (before[row.place + 1] if asked.unions else has[row.place])
         ]
-        yield InSegment(there, numbers, Pairs(number, [bitmaps[place] for place in there], own))
+        bitmaps = [asked.bitmaps[place] for place in there]
+        pairs = Pairs(number, bitmaps, [row for _, row in rows], asked.under, asked.unions)
+        yield InSegment(there, [place for place, _ in rows], pairs)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from donebit.activity.analytics import cohort_rows
-from donebit.activity.analytics.cohort_rows import CohortRow
+from donebit.activity.analytics.cohort_row import CohortRow
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Period, bounds
