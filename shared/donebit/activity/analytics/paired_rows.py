@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from donebit.activity.analytics.cohort_row import CohortRow, RowCounts
-from donebit.activity.analytics.pairs import Asked, count_pairs
+from donebit.activity.analytics.pairs import PairedRows, count_pairs
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
 from donebit.store.kept_pairs import MOST_BITMAPS, PairRow
@@ -38,7 +38,7 @@ def _recurring(
     places = _places(rows, bitmaps)
     if places is None:
         return None
-    asked = Asked(bitmaps, places, f"pairs/{len(rows[0].users.period or '')}")
+    asked = PairedRows(bitmaps, places, f"pairs/{len(rows[0].users.period or '')}")
     users, common = count_pairs(store, asked, segments)
     return [RowCounts(users[row.place], tuple(counts)) for row, counts in zip(places, common, strict=True)]
 
@@ -61,7 +61,7 @@ def _first_time(
         for place, pair in enumerate(pairwise([0, *stops, 0]), len(known))
     ]
     users, common = count_pairs(
-        store, Asked(bitmaps, unions, f"first/{of_rows[0].period}", unions=True), segments
+        store, PairedRows(bitmaps, unions, f"first/{of_rows[0].period}", unions=True), segments
     )
     return [_first(users[row.place], row, *seen) for row, seen in zip(places, pairwise(common), strict=True)]
 

@@ -18,7 +18,7 @@ from donebit.store.kept_pairs import PairRow, Pairs
 KEPT_FROM = 1_000_000
 
 
-class Asked(NamedTuple):
+class PairedRows(NamedTuple):
     """Pairs of an event's bitmaps.
 
     Attributes:
@@ -48,7 +48,7 @@ class InSegment(NamedTuple):
 
 
 def count_pairs(
-    store: Store, asked: Asked, segments: Mapping[Bitmap, frozenset[int]]
+    store: Store, asked: PairedRows, segments: Mapping[Bitmap, frozenset[int]]
 ) -> tuple[list[int], list[list[int]]]:
     """Count the users of each bitmap, and of each row those that its pairs have in common.
 
@@ -67,7 +67,7 @@ def count_pairs(
     return users, common
 
 
-def _in_segments(asked: Asked, held: Sequence[frozenset[int]]) -> Iterator[InSegment]:
+def _in_segments(asked: PairedRows, held: Sequence[frozenset[int]]) -> Iterator[InSegment]:
     """Each segment that a bitmap has; those that it has follow each other as they do in all."""
     for number in sorted(frozenset().union(*held)):
         has = [number in segments for segments in held]
