@@ -19,7 +19,7 @@ from donebit import config, queue
 from donebit.access.quotas import Quotas
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable, stop_program
-from donebit.jobs.registry import Jobs, load_jobs
+from donebit.jobs.registry import Jobs, check_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
@@ -92,7 +92,7 @@ def quotas() -> Quotas:
 
 @cache
 def jobs() -> Jobs:
-    return load_jobs(settings)
+    return check_jobs(settings)
 
 
 def describe(task: Task, **attributes: str | int) -> None:

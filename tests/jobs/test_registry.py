@@ -18,7 +18,7 @@ from donebit import job
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
-from donebit.jobs.registry import Job, Jobs, load_jobs
+from donebit.jobs.registry import Job, Jobs, check_jobs, load_jobs
 from tests.jobs.conftest import WriteModule
 from tests.test_logs import enable_loggers
 
@@ -228,6 +228,17 @@ def test_the_modules_of_jobs_are_loaded_beside_the_built_in(write_module: WriteM
 
     assert found.find("thumbnail").function(7) == 7
     assert found.find("visit").name == "visit"
+
+
+def test_a_module_of_jobs_without_a_job_is_named(
+    write_module: WriteModule, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_module("no_jobs_here", "def work(step): ...")
+    check_jobs(Settings(jobs=("no_jobs_here",)))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "JOBS: module 'no_jobs_here' has no job: none of its functions is decorated with @job"
+    ]
 
 
 def test_a_module_of_jobs_may_import_a_lazy_proxy(write_module: WriteModule) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from donebit.priority import NORMAL, Priority
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
+log = logging.getLogger(__name__)
+
 MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebit 0.2"
 
 
@@ -164,9 +167,21 @@ def load_jobs(settings: Settings) -> Jobs:
     Raises:
         ConfigurationError: a module cannot be imported, or two functions have the same name.
     """
-    found = [one for module in (BUILT_IN, *settings.jobs) for one in _jobs_of(module)]
+    return Jobs(one for of_module in _jobs_by_module(settings).values() for one in of_module)
+
+
+def check_jobs(settings: Settings) -> Jobs:
+    """As `load_jobs`, at the start of a program, with a warning for each module that has no job."""
+    for module, of_module in _jobs_by_module(settings).items():
+        if not of_module:
+            log.warning("JOBS: module %r has no job: none of its functions is decorated with @job", module)
+    return load_jobs(settings)
+
+
+def _jobs_by_module(settings: Settings) -> dict[str, list[Job]]:
+    found = {module: _jobs_of(module) for module in (BUILT_IN, *settings.jobs)}
     logs.restore()  # which a module may have configured
-    return Jobs(found)
+    return found
 
 
 def _jobs_of(module: str) -> list[Job]:
