@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -85,6 +86,33 @@ def test_a_snapshot_that_is_cut_short_is_one_sentence(
     assert f"no server of this machine can read {source}: " in ended.stderr
 
 
+def test_an_append_only_file_that_ends_within_a_command_is_said_to(
+    folder: Path, empty: RunningServer, tmp_path: Path
+) -> None:
+    """A copy of a file that is being written may end so, and so does one that is not whole."""
+    source = copy_of(folder, "appendonlydir", tmp_path)
+    (log,) = source.glob("*.incr.aof")
+    os.truncate(log, log.stat().st_size - 5)
+
+    checked, ended = run(empty, "restore", source, "--dry-run"), run(empty, "restore", source)
+
+    assert (checked.returncode, ended.returncode) == (0, 0)
+    assert "the append-only file ends within a command" in checked.stdout
+    assert "is whole" not in checked.stdout
+    assert "the append-only file ends within a command" in ended.stdout
+
+
+def test_scripts_see_whether_an_append_only_file_was_cut(
+    folder: Path, empty: RunningServer, tmp_path: Path
+) -> None:
+    source = copy_of(folder, "appendonlydir", tmp_path)
+    assert json.loads(run(empty, "restore", source, "--dry-run", "--json").stdout)["cut_short"] is False
+    (log,) = source.glob("*.incr.aof")
+    os.truncate(log, log.stat().st_size - 5)
+
+    assert json.loads(run(empty, "restore", source, "--dry-run", "--json").stdout)["cut_short"] is True
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "folder"])
 def test_what_is_no_copy_at_all_is_one_sentence(name: str, empty: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
@@ -112,8 +140,8 @@ def test_the_server_on_a_copy_ends_with_the_process_that_started_it(folder: Path
     script = (
         "import os, sys\nfrom pathlib import Path\n"
         "from donebit.backup.server_copy import find_server_copy, server_on\n"
-        "with server_on(find_server_copy(Path(sys.argv[1])), 0) as url:\n"
-        "    print(url, flush=True)\n    os.kill(os.getpid(), 9)\n"
+        "with server_on(find_server_copy(Path(sys.argv[1])), 0) as loaded:\n"
+        "    print(loaded.url, flush=True)\n    os.kill(os.getpid(), 9)\n"
     )
     command = [sys.executable, "-c", script, str(folder / "dump.rdb")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -132,8 +160,8 @@ def any_process_has(text: str) -> bool:
 def test_a_server_on_a_copy_leaves_nothing(folder: Path) -> None:
     copy = find_server_copy(folder / "dump.rdb")
     assert copy is not None
-    with server_on(copy, 0) as url:
-        made = Path(url.removeprefix("unix://").partition("?")[0]).parents[1]
+    with server_on(copy, 0) as loaded:
+        made = Path(loaded.url.removeprefix("unix://").partition("?")[0]).parents[1]
         assert made.exists()
 
     assert not made.exists()

@@ -46,6 +46,21 @@ def test_an_empty_option_is_refused_and_nothing_is_done(
     assert donebit("count", failed, "--json").json["count"] == 0
 
 
+@pytest.mark.parametrize("wrong", ["", "some/items"])
+@pytest.mark.parametrize("command", ["pause", "cancel", "delete", "rerun", "resume"])
+def test_an_empty_id_among_others_is_refused_and_nothing_is_done(
+    donebit: Donebit, failed: str, command: str, wrong: str
+) -> None:
+    """Exit code 2 says that no request was sent."""
+    before = donebit("tasks", "--all", "--json").out
+
+    ended = donebit(command, failed, wrong)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: {wrong!r} is not a name: ")
+    assert donebit("tasks", "--all", "--json").out == before
+
+
 def test_a_backup_into_no_folder_is_refused(donebit: Donebit, tmp_path: Path) -> None:
     ended = donebit("backup", "")
 

@@ -164,6 +164,15 @@ def test_an_address_that_is_no_url_is_refused(alone: Donebit, address: str) -> N
     assert ended.err.count("\n") == 1
 
 
+def test_a_wrong_address_of_another_service_is_refused_first(donebit: Donebit, name: str) -> None:
+    """`--watch` asks done_app of the task that trigger_app has started."""
+    ended = donebit("trigger", 1, "--task-id", name, "--watch", DONE_URL="ftp://some")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: DONE_URL is 'ftp://some'; ")
+    assert donebit("show", name).code == 3
+
+
 def test_a_service_without_tls_at_an_https_address_is_said_to_be_so(donebit: Donebit) -> None:
     ended = donebit("tasks", DONE_URL=f"https://127.0.0.1:{donebit.environment['DONE_PORT']}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -79,14 +80,14 @@ def as_backup(settings: Settings, source: Path) -> Iterator[OpenedBackup]:
 def converted(settings: Settings, copy: ServerCopy, folder: Path) -> OpenedBackup:
     """A server's own copy as a backup."""
     database = redis_url.read(settings.redis_url).database
-    with server_on(copy, database) as url:
-        taken = take_backup(opened(url, settings), folder, version("donebit"), stopped=True)
+    with server_on(copy, database) as loaded:
+        taken = take_backup(opened(loaded.url, settings), folder, version("donebit"), stopped=True)
     if not taken.manifest.kinds:
         raise Conflict(
             f"{copy.path} has nothing of Donebit in database {database} under {settings.key_prefix}: "
             "nothing was changed"
         )
-    return open_backup(folder)
+    return replace(open_backup(folder), cut_short=loaded.cut_short)
 
 
 def opened(url: str, settings: Settings) -> Store:

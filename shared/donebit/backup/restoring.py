@@ -52,11 +52,16 @@ NAMED = 3  # keys that differ
 
 @dataclass(frozen=True, slots=True)
 class OpenedBackup:
-    """A backup that was read through and is whole."""
+    """A backup that was read through and is whole.
+
+    Attributes:
+        cut_short: whether it was made from a server's append-only file that ends within a command
+    """
 
     folder: Path
     manifest: Manifest
     entries: Mapping[str, KeyEntry]
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class RestoredBackup:
         expired: keys that have expired since the backup was taken, and are not restored
         migrate: whether the layout is an earlier one
         sharded: how many entries of the indexes of tasks were moved into shards, as they are on a cluster
+        cut_short: as of the backup
     """
 
     manifest: Manifest
@@ -77,6 +83,7 @@ class RestoredBackup:
     expired: int
     migrate: bool
     sharded: int = 0
+    cut_short: bool = False
 
 
 def open_backup(folder: Path) -> OpenedBackup:
@@ -126,9 +133,10 @@ def restore_backup(
     refuse_unfit_target(store, marker)
     if not force:
         refuse_running(store)
-    migrate = backup.manifest.layout not in PRESENT_LAYOUTS
+    manifest, cut_short = backup.manifest, backup.cut_short
+    migrate = manifest.layout not in PRESENT_LAYOUTS
     if dry_run:
-        return RestoredBackup(backup.manifest, backup.manifest.counts, {}, 0, migrate)
+        return RestoredBackup(manifest, manifest.counts, {}, 0, migrate, cut_short=cut_short)
     store.mover.replace_text(store.keys.LAYOUT, store.keys.LAYOUT, marker)
     layout = write_keys(store, backup)
     expired, restored = verified(store, backup)
@@ -138,7 +146,7 @@ def restore_backup(
     finish(store, f"{SHARDING_TASKS} {layout}" if into_shards else layout)
     sharded = move_into_shards(store, dry_run=False) if into_shards else 0
     counts = summary(restored)
-    return RestoredBackup(backup.manifest, backup.manifest.counts, counts, expired, migrate, sharded)
+    return RestoredBackup(manifest, manifest.counts, counts, expired, migrate, sharded, cut_short)
 
 
 def refuse_unfit_target(store: Store, marker: str) -> None:

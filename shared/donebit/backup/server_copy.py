@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from donebit.errors import BadBackup, Conflict, StoreUnavailable
 from donebit.orphans import end_with_parent
@@ -20,6 +21,7 @@ SNAPSHOT, LOG_FOLDER, MANIFEST = "dump.rdb", "appendonlydir", "*.manifest"
 PARTS_OF_LOG = ("*.incr.aof", "*.base.rdb", "*.base.aof")
 RDB_MAGIC = (b"REDIS", b"VALKEY")
 # Valkey reads a snapshot of Redis 8 only so; other servers do not know the option, and are started without.
+CUT_SHORT = "short read while loading the AOF file"  # as servers of each kind log it
 RELAXED = ("--rdb-version-check", "relaxed")
 POLL_SECONDS = 0.05
 
@@ -66,12 +68,21 @@ def find_server_copy(path: Path) -> ServerCopy | None:
     return find_server_copy(snapshot) if snapshot.is_file() else None
 
 
-@contextmanager
-def server_on(copy: ServerCopy, database: int) -> Iterator[str]:
-    """Run a server on a copy of the copy, which stays as it is.
+class LoadedCopy(NamedTuple):
+    """A server that has loaded a copy.
 
-    Yields:
-        Its address.
+    Attributes:
+        url: its address
+        cut_short: whether an append-only file ended within a command, which is passed over
+    """
+
+    url: str
+    cut_short: bool
+
+
+@contextmanager
+def server_on(copy: ServerCopy, database: int) -> Iterator[LoadedCopy]:
+    """Run a server on a copy of the copy, which stays as it is.
 
     Raises:
         Conflict: there is no server on this machine.
@@ -93,7 +104,7 @@ def server_on(copy: ServerCopy, database: int) -> Iterator[str]:
                 process = start(binary, folder, (*copy.put_into(folder), *options), database)
                 try:
                     if is_loaded(process, url):
-                        yield url
+                        yield LoadedCopy(url, CUT_SHORT in log_of(folder))
                         return
                 finally:
                     process.kill()
@@ -132,5 +143,10 @@ def is_loaded(process: subprocess.Popen[bytes], url: str) -> bool:
 
 def last_line(folder: Path) -> str:
     """The last line of a server's log, without its process and time."""
-    lines = (folder / "log").read_text(errors="replace").strip().splitlines()
+    lines = log_of(folder).strip().splitlines()
     return lines[-1].partition("# ")[2] or lines[-1] if lines else ""
+
+
+def log_of(folder: Path) -> str:
+    """What a server has logged."""
+    return (folder / "log").read_text(errors="replace")

@@ -65,6 +65,7 @@ def take_backup(store: Store, folder: Path, version: str, *, stopped: bool = Fal
         OSError: the folder cannot be written.
         StoreUnavailable: the server was lost; nothing is left.
     """
+    refuse_cut_off(store)
     layout = checked_layout(store)
     with part_folder(folder) as part:
         with (part / DATA).open("wb") as file:
@@ -74,10 +75,24 @@ def take_backup(store: Store, folder: Path, version: str, *, stopped: bool = Fal
                 copy_at_one_moment(store, RecordWriter(file))
             file.flush()
             os.fsync(file.fileno())
+        refuse_cut_off(store)
         moment = datetime.fromtimestamp(store.mover.now_ms() // 1000, UTC)
         manifest = describe(store, part, layout, version, moment, one_moment=not stopped)
         write_synced(part / MANIFEST, manifest.to_json() + "\n")
     return TakenBackup(folder, manifest)
+
+
+def refuse_cut_off(store: Store) -> None:
+    """Refuse a replica that has lost its primary: what it has is as old as that, or nothing yet.
+
+    Raises:
+        Conflict: it is one.
+    """
+    if store.server.is_cut_off():
+        raise Conflict(
+            "REDIS_URL names a replica that does not follow its primary now (master_link_status is down), so "
+            "what it has may be old: nothing was backed up. Name the primary, or try again once it is up"
+        )
 
 
 def checked_layout(store: Store) -> int:

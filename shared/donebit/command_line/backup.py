@@ -22,6 +22,12 @@ from donebit.formatting import number
 
 Answer = TypeVar("Answer")
 
+CUT_SHORT = (
+    "the append-only file ends within a command, as where it was copied while it was written, or not to its "
+    "end: nothing of what followed is in it"
+)
+CUT_UNCHANGED = "the store is empty: nothing was changed"
+
 
 @click.command(
     short_help="Back up all data while the services run.",
@@ -87,7 +93,12 @@ def restore(session: Session, *, source: Path, dry_run: bool, force: bool, as_js
     )
     if as_json:
         session.terminal.as_json(
-            {"backup": restored.counts, "restored": restored.restored or None, "expired": restored.expired}
+            {
+                "backup": restored.counts,
+                "restored": restored.restored or None,
+                "expired": restored.expired,
+                "cut_short": restored.cut_short,
+            }
         )
         return
     counts = {"backup": restored.counts} | ({} if dry_run else {"restored": restored.restored})
@@ -124,9 +135,11 @@ def columns(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
 def last_lines(restored: Any, *, dry_run: bool) -> list[str]:
     """The lines after the counts."""
     taken_at = restored.manifest.taken_at
+    cut = [CUT_SHORT] if restored.cut_short else []
     if dry_run:
-        return [f"the backup of {taken_at} is whole, and the store is empty: nothing was changed"]
-    lines = [f"the backup of {taken_at} is restored, key by key as it was"]
+        whole = f"the backup of {taken_at} is whole, and the store is empty: nothing was changed"
+        return [*cut, CUT_UNCHANGED if cut else whole]
+    lines = [*cut, f"the backup of {taken_at} is restored, key by key as it was"]
     if restored.expired:
         lines.append(f"{number(restored.expired)} of its keys have expired since, and are not restored")
     if restored.sharded:

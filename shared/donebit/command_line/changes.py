@@ -168,8 +168,8 @@ def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
     """Delete tasks, running or finished, with their bitmaps, failures and deliveries."""
     if not confirmed(session, f"Delete {listing(task_ids)}? This can't be undone.", sure=yes):
         return
-    for task_id in task_ids:
-        session.done.ask("DELETE", f"/tasks/{segment(task_id)}", key=uuid.uuid4().hex)
+    for task_id, path in paths_of(task_ids):
+        session.done.ask("DELETE", path, key=uuid.uuid4().hex)
         deleted = {"task_id": task_id, "deleted": True}
         session.terminal.answer(deleted, lambda it: f"task {it['task_id']} is deleted", as_json=as_json)
 
@@ -178,9 +178,18 @@ def change_each(
     session: Session, task_ids: Iterable[str], change: str, body: object = None, *, as_json: bool
 ) -> None:
     """Change the tasks one after the other, until the first that is refused."""
-    for task_id in task_ids:
-        task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body, key=uuid.uuid4().hex)
+    for _, path in paths_of(task_ids):
+        task = session.done.ask("POST", f"{path}/{change}", body, key=uuid.uuid4().hex)
         session.terminal.answer(task, state_summary, as_json=as_json)
+
+
+def paths_of(task_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Each id with the path of its task; all are checked before anything is done to the first.
+
+    Raises:
+        UsageError: one is not a name.
+    """
+    return [(task_id, f"/tasks/{segment(task_id)}") for task_id in task_ids]
 
 
 def state_summary(task: Answer) -> str:

@@ -35,12 +35,26 @@ class Session:
             raise UsageError(error.detail) from None
 
     @cached_property
+    def urls(self) -> dict[str, str]:
+        """Where each service is; all are checked before one is asked, since a command may ask several."""
+        given = self.addresses
+        addresses = {
+            "trigger_app": given.trigger_address,
+            "done_app": given.done_address,
+            "distinct_app": given.distinct_address,
+        }
+        try:
+            return {name: checked_url(_variable(name), address) for name, address in addresses.items()}
+        except InvalidInput as error:
+            raise UsageError(error.detail) from None
+
+    @cached_property
     def trigger(self) -> ServiceClient:
-        return self._service("trigger_app", self.addresses.trigger_address)
+        return self._service("trigger_app")
 
     @cached_property
     def done(self) -> ServiceClient:
-        return self._service("done_app", self.addresses.done_address)
+        return self._service("done_app")
 
     @cached_property
     def distinct(self) -> ServiceClient:
@@ -75,12 +89,15 @@ class Session:
 
     def retrying_distinct(self, retries: urllib3.Retry) -> ServiceClient:
         """Return a client of distinct_app that retries."""
-        return self._service("distinct_app", self.addresses.distinct_address, retries)
+        return self._service("distinct_app", retries)
 
-    def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> ServiceClient:
+    def _service(self, name: str, retries: urllib3.Retry = NO_RETRIES) -> ServiceClient:
         token = self.addresses.api_token
-        try:
-            url = checked_url(f"{name.removesuffix('_app').upper()}_URL", address)
-        except InvalidInput as error:
-            raise UsageError(error.detail) from None
-        return ServiceClient(name, url, token.get_secret_value() if token else None, retries=retries)
+        return ServiceClient(
+            name, self.urls[name], token.get_secret_value() if token else None, retries=retries
+        )
+
+
+def _variable(service: str) -> str:
+    """The environment variable that says where a service is."""
+    return f"{service.removesuffix('_app').upper()}_URL"

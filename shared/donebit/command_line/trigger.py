@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from donebit.command_line.changes import IDS
+from donebit.command_line.changes import IDS, paths_of
 from donebit.command_line.exit_codes import OperationFailed, UsageError
 from donebit.command_line.items import start_with_items
 from donebit.command_line.options import as_json, examples, in_session, retry_for
@@ -172,8 +172,8 @@ def rerun(
         raise UsageError("--watch takes one ID")
     body: dict[str, Any] = {"params": params_of(params)} if params else {}
     body |= {} if label is None else {"label": label}
-    for task_id in task_ids:
-        started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
+    for _, path in paths_of(task_ids):
+        started = session.trigger.ask("POST", f"{path}/rerun", body, key=uuid.uuid4().hex)
         follow(session, started, retry_for, watched=watched, as_json=as_json)
 
 

@@ -7,18 +7,18 @@ from donebit.migration.directories_into_shards import Cut, shard_directories
 from donebit.migration.run import Migrated, migrate
 from donebit.store import Store
 from donebit.store.moving import missing_rights_named
-from donebit.store.store import WORKER_TIMEOUT
+from donebit.store.store import WORKER_TIMEOUT, refusals_as_configuration
 
 
 def migrate_store(settings: Settings, *, dry_run: bool, force: bool) -> Migrated:
     """Move the store of these settings to the present layout; raises as `run.migrate` does."""
-    with missing_rights_named():
+    with refusals_as_configuration(), missing_rights_named():
         return migrate(store_of(settings), dry_run=dry_run, force=force)
 
 
 def shard_store(settings: Settings, *, dry_run: bool, force: bool) -> Cut:
     """Cut the directories of the store of these settings; raises as `shard_directories` does."""
-    with missing_rights_named():
+    with refusals_as_configuration(), missing_rights_named():
         return shard_directories(store_of(settings), dry_run=dry_run, force=force)
 
 

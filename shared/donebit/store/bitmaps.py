@@ -97,6 +97,11 @@ def segments_in(registry: bytes | None) -> list[int]:
     return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
 
 
+def to_last_user(packed: bytes) -> bytes:
+    """The bytes of a segment up to those of its last user: a string is kept as long as it was sent."""
+    return packed.rstrip(b"\0")
+
+
 def bits_of(packed: bytes) -> npt.NDArray[np.int64]:
     """The places of the bits that are set in a bitmap's bytes, ascending."""
     return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))

@@ -247,6 +247,8 @@ def as_outage(error: exceptions.RedisError) -> StoreUnavailable | None:
         return StoreUnavailable("Redis refuses the credentials in REDIS_URL")
     if isinstance(error, OUTAGES):
         return StoreUnavailable("Redis cannot be reached")
+    if isinstance(error, exceptions.InvalidResponse):
+        return StoreUnavailable("what answers at REDIS_URL is no Redis server")
     if isinstance(error, exceptions.NoScriptError):
         # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
         # What may run twice is sent again by itself; anything else only by a caller who knows it may.

@@ -12,7 +12,7 @@ from redis.commands.core import Script
 from redis.exceptions import ResponseError
 
 from donebit import clock
-from donebit.store.bitmaps import Bitmap
+from donebit.store.bitmaps import Bitmap, to_last_user
 from donebit.store.client import outages_named
 from donebit.store.flags import READ_WITHIN_SECONDS, REPLACED, UNFINISHED, FlagRecord, FlagStore
 from donebit.store.key_names import Keys
@@ -87,7 +87,7 @@ class FlagSwapStore:
     def lay(self, token: str, number: int, packed: bytes) -> int:
         """Lay the bytes of one segment, to be exchanged; how many users they have. Gone in a minute."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.set(self._keys.flag_staged(number, token), packed, ex=STAGED_SECONDS)
+            pipe.set(self._keys.flag_staged(number, token), to_last_user(packed), ex=STAGED_SECONDS)
             pipe.bitcount(self._keys.flag_staged(number, token))
             return int(pipe.execute()[1])
 

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.commands.core import Script
 
 from donebit.store.answers import OpenResult
-from donebit.store.bitmaps import Bitmap, segments_in
+from donebit.store.bitmaps import Bitmap, segments_in, to_last_user
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.listed_names import ListedNames
@@ -129,7 +129,8 @@ class FlagStore:
                 scratch = self._keys.flag_scratch(one.segment, uuid.uuid4().hex)
                 names = [flag.segment(self._keys, one.segment), scratch]
                 ends = [end for part in one.ranges for end in part]
-                args: list[int | bytes] = [value, one.packed, len(one.ranges), *ends, *one.bits]
+                packed = to_last_user(one.packed)
+                args: list[int | bytes] = [value, packed, len(one.ranges), *ends, *one.bits]
                 self._scripts["mark_flag"](keys=names, args=args, client=pipe)
             return pipe.execute()
 

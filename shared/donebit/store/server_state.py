@@ -80,6 +80,11 @@ class ServerStateStore:
         """Whether the address leads to a cluster."""
         return router_of(self._client) is not None
 
+    @outages_named
+    def is_cut_off(self) -> bool:
+        """Whether it is a replica that does not follow its primary now, so that what it has may be old."""
+        return bool(self._client.info("replication").get("master_link_status") == "down")
+
     @property
     def addresses(self) -> int:
         """How many servers the address names."""

@@ -197,8 +197,8 @@ def refusals_as_configuration() -> Iterator[None]:
     """Turn what a server refuses at the start into a sentence: waiting would not help.
 
     Raises:
-        ConfigurationError: the server does not take a command that Donebit needs, or the other side's
-            certificate is not trusted.
+        ConfigurationError: the server does not take a command that Donebit needs, or is no Redis, or the
+            other side's certificate is not trusted.
         StoreUnavailable: the server cannot be reached.
     """
     try:
@@ -206,6 +206,8 @@ def refusals_as_configuration() -> Iterator[None]:
     except exceptions.ResponseError as error:
         raise ConfigurationError(f"REDIS_URL: the server refuses what Donebit needs: {error}") from None
     except StoreUnavailable as error:
+        if isinstance(error.__cause__, exceptions.InvalidResponse):
+            raise ConfigurationError(f"{error.detail}, or one for rediss:// ({error.__cause__})") from None
         fault = tls_fault(error)
         if fault is None:
             raise

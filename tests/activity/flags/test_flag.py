@@ -9,10 +9,12 @@ from redis import Redis
 
 from donebit.activity.events import ingest
 from donebit.activity.flags import flag as flags
+from donebit.activity.flags import replace
 from donebit.activity.query import run, text
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import both
 from donebit.activity.sets.members import page_of
+from donebit.activity.transfer.formats import parts_of_raw
 from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
@@ -42,6 +44,33 @@ def test_a_range_is_just_its_users(store: Store, start: int, length: int) -> Non
     assert flags.members(site, "range", limit=50).tolist() == list(range(start, stop))
     assert flags.clear_users(site, "range", [], [(start + 1, stop + 3)]) == length - 1
     assert flags.members(site, "range", limit=50).tolist() == [start]
+
+
+@pytest.mark.parametrize("how", ["mark", "replace", "raw"])
+def test_a_flag_takes_no_more_bytes_than_its_last_user_needs(store: Store, client: Redis, how: str) -> None:
+    """Also where all of a segment is sent as one bitmap, of 131 kB."""
+    site, ids = site_on(store), list(range(0, 8000, 2))
+    if how == "mark":
+        flags.set_users(site, "f", ids)
+    elif how == "replace":
+        replace.assign_users(site, "f", ids)
+    else:
+        replace.assign(site, "f", parts_of_raw(b"\xaa" * 1000 + bytes(5000)))
+
+    (name,) = client.scan_iter("donebit:flag:{0}:bits:*")
+    assert client.strlen(name) == 1000
+    assert flags.members(site, "f", limit=5000).tolist() == ids
+
+
+def test_many_users_below_the_last_one_are_set_and_cleared(store: Store, client: Redis) -> None:
+    site, ids = site_on(store), list(range(0, 3000, 3))
+    flags.set_users(site, "f", [7, 20_000])
+
+    assert flags.set_users(site, "f", ids) == len(ids)
+    assert flags.members(site, "f", limit=5000).tolist() == sorted([*ids, 7, 20_000])
+    assert flags.clear_users(site, "f", ids) == len(ids)
+    assert flags.members(site, "f", limit=5000).tolist() == [7, 20_000]
+    assert client.strlen(keys.flag_segment(0, "f")) == 20_000 // 8 + 1
 
 
 def test_more_than_are_sent_singly_are_sent_as_one_bitmap(store: Store) -> None:

@@ -48,6 +48,8 @@ end
 
 if ARGV[2] ~= '' then
   redis.call('SET', batch, string.sub(ARGV[2], 1, math.min(#ARGV[2], bound / 8)))
+  -- Equally long strings merge ten times faster.
+  if #ARGV[2] * 8 < length then redis.call('SETBIT', batch, length - 1, 0) end
 elseif ranges > 1 or ARGV[4] ~= '0' then
   redis.call('SETBIT', batch, math.min(ARGV[singles - 1], bound) - 1, 0) -- sized once
 end
