@@ -87,6 +87,17 @@ def test_processes_are_one_service_and_a_killed_one_is_replaced(
     assert services.ask("distinct", "POST", "/events/e", {"users": [1]}).json["fresh"] == 0
 
 
+def test_a_counter_never_falls_whichever_process_is_asked(started: tuple[Started, RealServices]) -> None:
+    _, services = started
+
+    said = []
+    for user in range(VISITS):
+        services.ask("distinct", "POST", "/events/e", {"users": [user]})
+        said.append(figure(services, COUNTED))
+
+    assert said == sorted(said)
+
+
 def test_all_processes_end_with_the_service(started: tuple[Started, RealServices]) -> None:
     service, _ = started
 
