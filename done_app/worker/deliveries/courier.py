@@ -17,10 +17,12 @@ from donebit.completion.deliveries import ClaimedDelivery, DeliveryName
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
+from donebit.throttled_log import Intervals
 from donebit.traces import traces
 
 MAX_THREADS = 8  # for each channel: a fast receiver must not wait for a slow one
 CHECK_EVERY_SECONDS = 0.2
+LINE_EVERY = timedelta(minutes=1)  # about an outage that lasts
 
 Send = Callable[[Delivery], str]  # returns what the receiver answered; raises when it was not delivered
 
@@ -56,17 +58,24 @@ class Courier:
     kind: str
     send: Send
     in_progress: set[DeliveryName] = field(default_factory=set)
+    lines: Intervals = field(default_factory=lambda: Intervals(LINE_EVERY))
 
     def run_forever(self) -> None:
         pause = threading.Event()
         while True:
-            try:
-                self.start_due()
-            except StoreUnavailable as error:
-                log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
-            except Exception:
-                log.exception("due deliveries by %s cannot be read", self.kind)
+            self.look()
             pause.wait(CHECK_EVERY_SECONDS)
+
+    def look(self) -> None:
+        """Start an attempt at each due delivery; while none can be read, say so once a minute."""
+        try:
+            self.start_due()
+        except StoreUnavailable as error:
+            if self.lines.is_due("outage"):
+                log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
+        except Exception:
+            if self.lines.is_due("error"):
+                log.exception("due deliveries by %s cannot be read", self.kind)
 
     def start_due(self) -> None:
         """Start an attempt at each due delivery, in a thread of its own, up to MAX_THREADS.
