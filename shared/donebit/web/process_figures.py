@@ -56,7 +56,7 @@ class ProcessFigures(Collector):
     def _written(self, folder: Path) -> list[Metric]:
         """The figures of this process, once they are in its file.
 
-        Whichever process is asked next must not say less, or Prometheus takes a counter for begun anew.
+        Whichever process is asked next must not say less: a counter that falls is one that began again.
         """
         with self._writing:
             own = self._own()
