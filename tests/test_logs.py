@@ -45,6 +45,7 @@ def test_a_line_shows_the_stack_that_it_was_asked_to() -> None:
     asked.stack_info = "Stack (most recent call last): at fetch"
 
     assert PlainFormatter().format(asked) == r"here\nStack (most recent call last): at fetch"
+    assert json.loads(JsonFormatter().format(asked))["stack"] == asked.stack_info
 
 
 def enable_loggers() -> None:

@@ -41,19 +41,32 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
         """List what the steps of a task returned, in the order of the steps.
 
         Steps that have failed, or are done without a result, are left out. With `Accept:
-        application/x-ndjson` all results from `after` on are streamed, one to a line; a stream that is broken
-        off ends with a line that is no JSON.
+        application/x-ndjson` all results from `after` on, or those of `steps`, are streamed, one to a line; a
+        stream that is broken off ends with a line that is no JSON.
         """
         task = lifecycle.get_task(store, path.task_id).task
+        if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
+            return Response(lines(store, task, query), content_type=LINES)
         if query.steps is not None:
             return page(task, chosen(store, task, query.steps, query), query)
-        if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
-            found = islice(results.iterate(store, task, query.after), query.limit)
-            least = task.results if query.after == 0 and query.limit is None else 0
-            return Response(pieces(found, least), content_type=LINES)
         limit = DEFAULT_LIMIT if query.limit is None else query.limit
         listed = results.list_results(store, task, after=query.after, limit=limit)
         return page(task, listed, query)
+
+
+def lines(store: Store, task: Task, query: ResultsQuery) -> Iterator[str]:
+    """NDJSON of the results that are asked for, one to a line.
+
+    Raises:
+        InvalidInput: those of consecutive steps are to be together.
+    """
+    if query.runs:
+        raise InvalidInput(f"runs is for an answer in JSON; {LINES} has one result to a line", field="runs")
+    if query.steps is not None:
+        return pieces(iter(chosen(store, task, query.steps, query).results), 0)
+    found = islice(results.iterate(store, task, query.after), query.limit)
+    least = task.results if query.after == 0 and query.limit is None else 0
+    return pieces(found, least)
 
 
 def chosen(store: Store, task: Task, steps: str, query: ResultsQuery) -> ResultsPage:

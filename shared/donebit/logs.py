@@ -116,7 +116,7 @@ def coloured(line: str, level: int) -> str:
 class JsonFormatter(Formatter):
     """One JSON object per line: time, level, logger, message, and what else there is.
 
-    That is a task id, a step and a traceback.
+    That is a task id, a step, a traceback, and a stack that was asked for.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -132,6 +132,8 @@ class JsonFormatter(Formatter):
             line["step"] = step
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
         return json.dumps(line).replace("\x7f", "\\u007f")  # the one control character that JSON leaves
 
 

@@ -132,6 +132,26 @@ def test_a_deleted_task_owes_nothing(store: Store, client: Redis) -> None:
     assert keys_in_use(client) == []
 
 
+def test_what_a_deleted_task_owed_is_counted_no_more(store: Store) -> None:
+    gone = start_owed(store)
+    deliveries.record_failed_attempt(store, take(store), "answered 500", timedelta(hours=5))
+    kept = start_owed(store)
+
+    lifecycle.delete(store, gone.id)
+
+    assert store.deliveries.pending_counts()["webhook"] == 1
+    assert [name.task_id for name in due(store)] == [kept.id]
+
+
+def test_a_delete_that_is_repeated_spares_what_the_next_task_owes(store: Store) -> None:
+    lifecycle.delete(store, start_owed(store, task_id="nightly").id, reply_key="once")
+    anew = start_owed(store, task_id="nightly")
+
+    lifecycle.delete(store, anew.id, reply_key="once")
+
+    assert [name.task_id for name in due(store)] == [anew.id]
+
+
 def test_a_task_deleted_while_it_is_announced_owes_nothing(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +175,7 @@ def test_a_task_made_anew_gets_none_of_what_the_old_one_owed(store: Store) -> No
     anew = start(store, task_id="nightly", webhook=HOOK)
 
     assert deliveries.list_deliveries(store, anew) == []
-    assert [deliveries.claim(store, name) for name in due(store)] == [None]
+    assert due(store) == []
     assert store.deliveries.pending_counts()["webhook"] == 0
 
 

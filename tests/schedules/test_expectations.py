@@ -122,6 +122,22 @@ def test_what_comes_right_after_a_missed_deadline_is_one_recovery(
     assert expecting.get(store, "backup").missed == 2
 
 
+def test_a_miss_and_its_recovery_are_announced_by_one_look_each(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(minutes=60, seconds=5)
+    finish(store)  # late, and before the deadline is judged
+
+    told = []
+    for _ in range(3):
+        judges.look_on(hand_moved_clock, 1, seconds=30)
+        told.append(len(judges.told()))
+
+    assert told == [1, 2, 2]
+    assert judges.told() == [("missed", at("13:00")), ("recovered", at("13:00"))]
+
+
 def test_many_deadlines_without_a_task_are_one_miss(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +382,7 @@ def test_announcements_are_as_a_plain_model_has_them(
             seen.append(moved.moment)
         for _ in range(data.draw(st.integers(0, 2))):
             judges.look(moved.moment, kill_at=data.draw(st.integers(1, 12)), after=data.draw(st.booleans()))
-    for _ in range(2):
+    for _ in range(40):  # a miss and a recovery for each deadline at most, one a look
         moved.forward(seconds=1)
         judges.look(moved.moment)
 

@@ -83,8 +83,20 @@ def test_processes_are_one_service_and_a_killed_one_is_replaced(
     eventually(found, 20, what="the new one does not serve, or the old one still counts")
 
     assert len(first) == PROCESSES
+    assert service.out.count("ERROR: a process of this service has ended") == 1
     assert all_say(services, COUNTED, VISITS)
     assert services.ask("distinct", "POST", "/events/e", {"users": [1]}).json["fresh"] == 0
+
+
+def test_a_counter_never_falls_whichever_process_is_asked(started: tuple[Started, RealServices]) -> None:
+    _, services = started
+
+    said = []
+    for user in range(VISITS):
+        services.ask("distinct", "POST", "/events/e", {"users": [user]})
+        said.append(figure(services, COUNTED))
+
+    assert said == sorted(said)
 
 
 def test_all_processes_end_with_the_service(started: tuple[Started, RealServices]) -> None:
@@ -93,6 +105,7 @@ def test_all_processes_end_with_the_service(started: tuple[Started, RealServices
     service.send(signal.SIGTERM)
 
     assert service.exit_code(20) == 0
+    assert "ERROR" not in service.out
     eventually(service.is_gone, what="a process is left")
 
 

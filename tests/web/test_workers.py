@@ -103,6 +103,15 @@ def test_the_log_is_told_from_its_end_and_goes_on(services: Services, store: Sto
     assert nothing["next"] == following["next"] == following["lines"][-1]["id"]
 
 
+def test_half_a_character_in_a_line_keeps_no_line_from_being_told(services: Services, store: Store) -> None:
+    say(store, "before", "cannot read caf\udce9.txt", "after")
+
+    page = services.trigger.get("/workers", headers={"Accept": "text/html"})
+
+    assert said(log_of(services)) == ["before", "cannot read caf?.txt", "after"]
+    assert "cannot read caf?.txt" in page.text
+
+
 def test_the_log_of_a_task_is_told_alone(services: Services, store: Store) -> None:
     say(store, "mine", task_id="a")
     say(store, "theirs", task_id="b")

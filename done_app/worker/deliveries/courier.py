@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,10 +18,14 @@ from donebit.completion.deliveries import ClaimedDelivery, DeliveryName
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
+from donebit.throttled_log import Intervals
 from donebit.traces import traces
 
-MAX_THREADS = 8  # for each channel: a fast receiver must not wait for a slow one
+MAX_THREADS = 8  # for each channel, and for each of its receivers that is slow: no other waits for that one
+MAX_IN_ALL = 64  # for each channel
+SLOW_AFTER = timedelta(seconds=2)
 CHECK_EVERY_SECONDS = 0.2
+LINE_EVERY = timedelta(minutes=1)  # about an outage that lasts
 
 Send = Callable[[Delivery], str]  # returns what the receiver answered; raises when it was not delivered
 
@@ -46,6 +51,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
+class UnderWay:
+    """An attempt in progress, and to whom, once that is known."""
+
+    receiver: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self.since)
+
+
+def receiver_of(delivery: Delivery) -> str:
+    """Who may be slow: the host and port of an address, or what else it is delivered to."""
+    return delivery.to.partition("://")[2].partition("/")[0] or delivery.to
+
+
+@dataclass(slots=True)
 class Courier:
     """Attempts the due deliveries of one channel.
 
@@ -55,48 +77,70 @@ class Courier:
     store: Store
     kind: str
     send: Send
-    in_progress: set[DeliveryName] = field(default_factory=set)
+    in_progress: dict[DeliveryName, UnderWay] = field(default_factory=dict)
+    lines: Intervals = field(default_factory=lambda: Intervals(LINE_EVERY))
 
     def run_forever(self) -> None:
         pause = threading.Event()
         while True:
-            try:
-                self.start_due()
-            except StoreUnavailable as error:
-                log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
-            except Exception:
-                log.exception("due deliveries by %s cannot be read", self.kind)
+            self.look()
             pause.wait(CHECK_EVERY_SECONDS)
 
+    def look(self) -> None:
+        """Start an attempt at each due delivery; while none can be read, say so once a minute."""
+        try:
+            self.start_due()
+        except StoreUnavailable as error:
+            if self.lines.is_due("outage"):
+                log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
+        except Exception:
+            if self.lines.is_due("error"):
+                log.exception("due deliveries by %s cannot be read", self.kind)
+
     def start_due(self) -> None:
-        """Start an attempt at each due delivery, in a thread of its own, up to MAX_THREADS.
+        """Start an attempt at each due delivery, in a thread of its own, as far as some are free.
 
         Not in a pool: a worker that shuts down would wait for the pool's threads, and so for the slowest
         receiver. An attempt that is cut short is repeated when its lease is over.
         """
-        for name in deliveries.list_due(self.store, self.kind, MAX_THREADS - len(self.in_progress)):
+        for name in deliveries.list_due(self.store, self.kind, self._free_threads()):
             if name not in self.in_progress:
                 self._start(name)
 
+    def _free_threads(self) -> int:
+        """How many attempts may begin: those that wait for a slow receiver take the place of no other."""
+        under_way = list(self.in_progress.values())
+        quick = sum(one.age < SLOW_AFTER for one in under_way)
+        return max(0, min(MAX_THREADS - quick, MAX_IN_ALL - len(under_way)))
+
     def _start(self, name: DeliveryName) -> None:
-        self.in_progress.add(name)
+        self.in_progress[name] = UnderWay()
         try:
             threading.Thread(target=self._try, args=(name,), name="courier", daemon=True).start()
         except RuntimeError:  # a system that has no more threads may have one at the next look
-            self.in_progress.discard(name)
+            del self.in_progress[name]
             raise
 
     def _try(self, name: DeliveryName) -> None:
         try:
             with logs.task_context(name.task_id):
                 if claimed := deliveries.claim(self.store, name):
-                    self.deliver(claimed)
+                    self._deliver_or_put_off(claimed)
         except StoreUnavailable as error:  # the lease ends, and another courier comes
             log.warning("the result of delivering %s could not be saved: %s", name.member, error.in_full)
         except Exception:
             log.exception("%s cannot be delivered", name.member)
         finally:
-            self.in_progress.discard(name)
+            del self.in_progress[name]
+
+    def _deliver_or_put_off(self, claimed: ClaimedDelivery) -> None:
+        """Deliver, unless the receiver is slow at as many already: then wait for as long as they have."""
+        receiver = self.in_progress[claimed.name].receiver = receiver_of(claimed.delivery)
+        ages = [one.age for one in list(self.in_progress.values()) if one.receiver == receiver]
+        if len(ages) > MAX_THREADS:
+            deliveries.put_off(self.store, claimed, max(ages))
+        else:
+            self.deliver(claimed)
 
     def deliver(self, claimed: ClaimedDelivery) -> None:
         """Attempt a delivery once and record the result."""

@@ -159,6 +159,11 @@ def claim(store: Store, name: Name) -> ClaimedDelivery | None:
     return ClaimedDelivery(name, delivery, lease_ends_ms)
 
 
+def put_off(store: Store, claimed: ClaimedDelivery, pause: timedelta) -> None:
+    """Leave a delivery that was claimed untried for a while; that is no attempt."""
+    store.deliveries.try_again(claimed.name, clock.now_ms() + pause // timedelta(milliseconds=1))
+
+
 def record_delivered(store: Store, claimed: ClaimedDelivery, result: str) -> None:
     """Record that a delivery has arrived."""
     _end(store, claimed, result, DeliveryOutcome.DELIVERED)

@@ -209,6 +209,7 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     """
     stored_name(task_id, "task_id")
     parent = Parent.from_record(*store.tasks.records([task_id]))  # of a task that cannot be read, too
+    pending = store.deliveries.of_task(task_id)
     status = store.task_changes.delete_task(
         task_id, token=changing.call_token(reply_key, "delete"), reply_key=reply_key
     )
@@ -217,8 +218,11 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     if status is DeleteStatus.UNKNOWN:
         raise changing.unknown_task(task_id)
     # An answer that was kept deletes nothing: the task may be one that was made under this id since.
-    if parent is not None and not any(store.tasks.records([task_id])):
+    if any(store.tasks.records([task_id])):
+        return
+    if parent is not None:
         parents.drop_reader(store, parent, task_id)
+    store.deliveries.forget(pending)
 
 
 def get_task(store: Store, task_id: str) -> TaskSnapshot:

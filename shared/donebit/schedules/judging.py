@@ -72,29 +72,30 @@ class Judge(Looker):
     def judge(self, one: Expectation, fields: dict[str, str], now: datetime) -> bool:
         """Judge the deadlines that have passed, and whether one that was missed is met again.
 
+        At most one announcement is made: receivers might get two at once the other way round.
+
         Returns:
-            Whether to look again with the next sweep: it is missed now, or more deadlines may have passed.
+            Whether to look again with the next sweep: it is missed now, something was announced, or more
+            deadlines may have passed.
         """
         passed = list(islice(one.spec.timing.between(one.mark, now - SETTLE), MOST_DEADLINES_PER_LOOK))
         if not passed and one.missed_at is None:
             return False
         since = (one.missed_at or passed[0]) - one.spec.within
         seen = self.seen(one, since, [*passed, now])
-        missed_at = one.missed_at
         for deadline in passed:
-            fields, missed_at = self.recover(one, fields, missed_at, [at for at in seen if at < deadline])
             met = any(deadline - one.spec.within <= at < deadline for at in seen)
-            if fields and not met and missed_at is None:
-                fields, missed_at = self.turn(one, fields, "missed", deadline, deadline), deadline
-            elif fields:
-                fields = self.move(one, fields, deadline, left_out=0 if met else 1)
-            if not fields:
-                return missed_at is not None  # another look was faster
+            if self.recover(one, fields, [at for at in seen if at < deadline]):
+                return True
+            if not met and one.missed_at is None:
+                self.turn(one, fields, "missed", deadline, deadline)
+                return True
+            if not (fields := self.move(one, fields, deadline, left_out=0 if met else 1)):
+                return True  # another look was faster
         # What came after a deadline that is not judged yet may not have met it: that one is judged first.
         next_deadline = one.spec.timing.after(passed[-1] if passed else one.mark)
-        seen = [at for at in seen if next_deadline is None or at < next_deadline]
-        is_missed = self.recover(one, fields, missed_at, seen)[1] is not None
-        return is_missed or len(passed) == MOST_DEADLINES_PER_LOOK
+        self.recover(one, fields, [at for at in seen if next_deadline is None or at < next_deadline])
+        return one.missed_at is not None or len(passed) == MOST_DEADLINES_PER_LOOK
 
     def seen(self, one: Expectation, since: datetime, needed: list[datetime]) -> list[datetime]:
         """When something met an expectation; listed tasks are looked at where the notes do not suffice."""
@@ -109,18 +110,16 @@ class Judge(Looker):
         expecting.note_listed(self.store, one, since)
         return noted()
 
-    def recover(
-        self, one: Expectation, fields: dict[str, str], missed_at: datetime | None, seen: list[datetime]
-    ) -> tuple[dict[str, str], datetime | None]:
+    def recover(self, one: Expectation, fields: dict[str, str], seen: list[datetime]) -> bool:
         """Announce that an expectation which was missed is met again: late, or by tasks that came later.
 
         Returns:
-            Its fields, none if another look was faster, and since when it is missed.
+            Whether it was missed and is met again.
         """
-        if missed_at is None or not any(at >= missed_at - one.spec.within for at in seen):
-            return fields, missed_at
-        mark = clock.moment_of_ms(int(fields["mark"]))
-        return self.turn(one, fields, "recovered", missed_at, mark), None
+        if one.missed_at is None or not any(at >= one.missed_at - one.spec.within for at in seen):
+            return False
+        self.turn(one, fields, "recovered", one.missed_at, clock.moment_of_ms(int(fields["mark"])))
+        return True
 
     def move(self, one: Expectation, fields: dict[str, str], mark: datetime, left_out: int) -> dict[str, str]:
         """Move the mark of an expectation, which stays as it is; its fields then, none if it has changed."""
@@ -130,21 +129,19 @@ class Judge(Looker):
 
     def turn(
         self, one: Expectation, fields: dict[str, str], what: str, deadline: datetime, mark: datetime
-    ) -> dict[str, str]:
-        """Announce a miss or a recovery; the fields then, none if another look was faster."""
+    ) -> None:
+        """Announce a miss or a recovery, unless another look was faster."""
         task_id, notice = one.announcement(what, deadline)
         task = self.enter_task(task_id, one.spec.announcing(one.name), {"notice": json.dumps(notice)})
-        mark_ms = clock.ms_since_epoch(mark)
         turned = self.store.expectations.turn_expectation(
             one.name,
             fields,
             task,
-            mark_ms=mark_ms,
+            mark_ms=clock.ms_since_epoch(mark),
             missed_ms=clock.ms_since_epoch(deadline) if what == "missed" else None,
         )
         if not turned:
-            return {}
+            return
         level = logging.ERROR if what == "missed" else logging.INFO
         log.log(level, "expectation %s is %s: deadline %s", one.name, what, clock.iso(deadline))
         self.publish_started(task)
-        return {**fields, "mark": str(mark_ms)}

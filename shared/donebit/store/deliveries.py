@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from itertools import chain, islice
 from typing import NamedTuple, cast
@@ -142,6 +142,13 @@ class DeliveryStore:
         """Take a delivery out of its index, unless it was enqueued again since the lease was taken."""
         args: list[str | int] = [name.member, lease_ends_ms]
         self._scripts["remove_if_score"](keys=[self._pending(name)], args=args)
+
+    @outages_named
+    def forget(self, gone: Iterable[StoredDelivery]) -> None:
+        """Take those of a deleted task out of their indexes, unless they were enqueued again since."""
+        for name, _, at_ms in gone:
+            if at_ms is not None:
+                self.remove_if_score(name, at_ms)
 
     @outages_named
     def of_task(self, task_id: str) -> list[StoredDelivery]:

@@ -1,7 +1,8 @@
 """The figures that a process counts by itself, summed over the WEB_PROCESSES of a service.
 
-Each process writes its own into a folder that all have in common, once a second, and whichever is asked adds
-up what is there. What a process has counted stays when it is replaced; what it had open goes with it.
+Each process writes its own into a folder that all have in common, once a second and before it says them,
+and whichever is asked adds up what is there. What a process has counted stays when it is replaced; what it
+had open goes with it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class ProcessFigures(Collector):
         self._collectors = [*collectors, ProcessItself()]
         self._folder: Path | None = None
         self._name = f"{uuid.uuid4().hex}.json"
+        self._writing = threading.Lock()
 
     def share_in(self, folder: Path) -> None:
         """Begin to write the figures into a folder, and to add those of the others up."""
@@ -47,8 +49,20 @@ class ProcessFigures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The figures of all."""
-        own = self._own()
-        return own if self._folder is None else added_up(chain(own, self._others(self._folder)))
+        if self._folder is None:
+            return self._own()
+        return added_up(chain(self._written(self._folder), self._others(self._folder)))
+
+    def _written(self, folder: Path) -> list[Metric]:
+        """The figures of this process, once they are in its file.
+
+        Whichever process is asked next must not say less: a counter that falls is one that began again.
+        """
+        with self._writing:
+            own = self._own()
+            with suppress(OSError):  # the folder has just gone, or its disk is full
+                write_figures(folder / self._name, own)
+        return own
 
     def _own(self) -> list[Metric]:
         return [metric for one in self._collectors for metric in one.collect()]
@@ -62,8 +76,7 @@ class ProcessFigures(Collector):
     def _write_on(self) -> None:
         pause = threading.Event()
         while self._folder is not None and self._folder.exists():
-            with suppress(OSError):  # the folder has just gone, or its disk is full
-                write_figures(self._folder / self._name, self._own())
+            self._written(self._folder)
             pause.wait(WRITTEN_EVERY_SECONDS)
 
 

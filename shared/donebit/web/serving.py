@@ -102,7 +102,7 @@ def serve_requests(
         settings: of the service
         loader: is called with the factory, in each process
     """
-    Granian(
+    server = Granian(
         factory,
         address=settings.host,
         port=port,
@@ -120,7 +120,26 @@ def serve_requests(
         backlog=BACKLOG,
         backpressure=connections,
         websockets=False,
-    ).serve(target_loader=loader)
+    )
+    show_errors_of_server()
+    server.serve(target_loader=loader)
+
+
+def show_errors_of_server() -> None:
+    """Log that a process which serves has ended, and why the service ends with it.
+
+    In the process that starts the others alone: in those the server says nothing, as each sets it up itself.
+    """
+    of_server = logging.getLogger("_granian")
+    of_server.handlers[:], of_server.propagate = [], True
+    of_server.setLevel(logging.ERROR)
+    of_server.addFilter(_explained)
+
+
+def _explained(record: logging.LogRecord) -> bool:
+    """Say what the server calls a worker, as those of tasks are others."""
+    record.msg = f"a process of this service has ended: {record.msg}"
+    return True
 
 
 def share_memory(factory: str) -> None:

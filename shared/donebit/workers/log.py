@@ -10,6 +10,7 @@ from datetime import datetime
 from donebit import clock
 from donebit.store import Store
 from donebit.store.worker_log import MOST_LINES, Entry
+from donebit.utf8 import printable
 
 READ_AT_ONCE = 1000
 MAX_LINES = MOST_LINES  # kept of the log, about
@@ -40,12 +41,12 @@ class LogLine:
         return cls(
             id=entry.id,
             at=clock.moment_of_ms(int(fields["at"])),
-            level=str(fields["level"]),
+            level=printable(str(fields["level"])),
             worker=str(fields["worker"]),
             pid=int(fields["pid"]),
             task_id=fields["task"] or None,
             step=fields.get("step"),  # a worker of an earlier version named none
-            text=str(fields["text"]),
+            text=printable(str(fields["text"])),  # a step may log half a character, as in a file's name
         )
 
 

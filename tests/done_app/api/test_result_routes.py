@@ -86,6 +86,25 @@ def test_results_come_in_pages_as_lines_and_by_their_steps(services: Services) -
     ]
 
 
+def test_results_of_named_steps_come_as_lines_too(services: Services) -> None:
+    task_id = services.start(9)
+    reported = [{"step": step, "result": step} for step in (1, 4, 7)]
+    services.done.post(f"/tasks/{task_id}/steps", json={"results": reported})
+
+    found = services.done.get(f"/tasks/{task_id}/results?steps=7,1,2", headers=LINES)
+
+    assert found.content_type == "application/x-ndjson"
+    assert found.text.splitlines() == ['{"step":1,"result":1}', '{"step":7,"result":7}']
+
+
+def test_runs_of_results_are_refused_as_lines(services: Services) -> None:
+    task_id = services.start(9)
+
+    refused = services.done.get(f"/tasks/{task_id}/results?runs=1", headers=LINES)
+
+    assert problem_of(refused)["errors"][0]["field"] == "runs"
+
+
 def test_results_of_named_steps_come_in_pages_too(services: Services) -> None:
     task_id = services.start(9)
     found = [{"step": step, "result": step} for step in range(9)]
