@@ -89,6 +89,24 @@ def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, 
     assert page.complaints() == []
 
 
+def test_a_filtered_list_leaves_out_what_runs_again_or_is_deleted(page: Page, stack: Stack) -> None:
+    label = f"left-{stack.create(1)}"
+    again, deleted, kept = (stack.create(1, label=label) for _ in range(3))
+    for task_id in (again, deleted, kept):
+        lifecycle.cancel(stack.store, task_id)
+    page.open(f"/?state=cancelled&label={label}")
+    assert ended(page) == [kept, deleted, again]
+
+    lifecycle.delete(stack.store, deleted)
+    assert ask("POST", f"{stack.done}/tasks/{again}/resume").status == 200
+    report(stack, again, (0, 1))
+
+    eventually(lambda: ended(page) == [kept], what="what is not cancelled is listed as cancelled")
+    lifecycle.delete(stack.store, kept)
+    eventually(lambda: "No tasks match" in page.text("#ended"), what="what is deleted is listed")
+    assert page.complaints() == []
+
+
 def test_a_task_of_a_whole_second_keeps_its_place_in_a_filtered_list(
     page: Page, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             **now or {"rows": [], "ended": [], "next": None},
             choice=choice,
             ends=ENDS,
+            most=SHOWN,
             actions={action.value: title for action, (title, _) in acting.WORDS.items()},
             forms=forms,
             others=[job.name for job in context.jobs if not job.needs_only_count],
