@@ -63,7 +63,8 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.change === undefined) return;
   event.preventDefault();
   const dialog = form.closest("dialog");
-  const place = $(".said", form.closest("dialog, #failures") ?? document);
+  const around = form.closest("dialog, #failures");
+  const place = around ? $(".said", around) : $("#said");
   if (form.dataset.then) leave(); // what is deleted here is no news here
   const { accepted, detail } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
   say(place, detail);
