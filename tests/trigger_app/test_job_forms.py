@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from donebit import job
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Job
+from donebit.store import Store
+from tests.web.services import Services
 from trigger_app.pages.job_forms import Field as FormField
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 
@@ -52,6 +54,11 @@ def free(step: int, **more: int) -> None:
 @job("mixed")
 def mixed(step: int, *, folder: str, **more: int) -> None:
     """One parameter, and whatever else is given."""
+
+
+@job("prompted")
+def prompted(step: int, *, prompt: str = "\nDo this:\n- now", end: str = "\r\n") -> None:
+    """Defaults that a field of one line cannot hold."""
 
 
 FORM = form_of(Job.from_function(everything))
@@ -115,6 +122,23 @@ def test_texts_become_what_the_job_takes() -> None:
         "frame": Frame(width=3),
         "names": ["a", "b"],
     }
+
+
+def test_a_default_of_several_lines_keeps_them(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/?job=prompted", headers={"Accept": "text/html"}).text
+
+    assert '<textarea name="param.prompt" rows="2"  >\n\nDo this:\n- now</textarea>' in page
+    assert """spellcheck="false" >&#34;\\r\\n&#34;</textarea>""" in page
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_lines_are_the_same_with_a_script_and_without(line_break: str) -> None:
+    form = form_of(Job.from_function(prompted))
+    sent = {field.field: field.value.replace("\n", line_break) for field in form.fields}
+
+    assert typed(form, sent) == {"prompt": "\nDo this:\n- now", "end": "\r\n"}
 
 
 def test_an_empty_field_is_left_out_but_for_a_text_that_must_be_there() -> None:

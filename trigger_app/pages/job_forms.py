@@ -17,6 +17,7 @@ from donebit.json_reading import read_json
 PREFIX = "param."  # of the names in the form, so that no parameter hides a field of the form's own
 REST = "params"  # further parameters, as a JSON object
 LONGEST_QUOTE = 100
+UNSHOWABLE = re.compile(r"[\0\r\ud800-\udfff]")  # what a browser does not send back as it is
 INPUTS = {"date": "date", "uri": "url", "email": "email"}  # formats that browsers have a field for
 INTEGER = re.compile(r"-?[0-9]{1,30}")
 
@@ -48,7 +49,7 @@ class Field:
         """
         match self.kind:
             case "text":
-                return text
+                return text.replace("\r\n", "\n")  # as a browser without script sends lines
             case "integer" if INTEGER.fullmatch(text.strip()):
                 return int(text)
             case "number":
@@ -113,7 +114,7 @@ def field_of(name: str, part: Mapping[str, Any], known: Mapping[str, Any], *, re
     """
     kind_of = resolved(part, known)
     default = part.get("default")
-    kind, choices = kind_and_choices(kind_of)
+    kind, choices = kind_and_choices(kind_of, default)
     shown = "" if default is None else default if kind == "text" else json.dumps(default)
     return Field(
         name,
@@ -140,7 +141,7 @@ def resolved(part: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, 
     return part
 
 
-def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def kind_and_choices(part: Mapping[str, Any], default: object) -> tuple[str, tuple[str, ...]]:
     if "enum" in part or "const" in part:
         values = part.get("enum", [part.get("const")])
         return "choice", tuple(json.dumps(value) for value in values)
@@ -149,7 +150,7 @@ def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
             return "boolean", ("true", "false")
         case "integer" | "number" as kind:
             return kind, ()
-        case "string":
+        case "string" if not UNSHOWABLE.search(str(default)):
             return "text", ()
     return "json", ()
 
