@@ -56,6 +56,17 @@ def mixed(step: int, *, folder: str, **more: int) -> None:
     """One parameter, and whatever else is given."""
 
 
+@job("bounded")
+def bounded(
+    step: int,
+    *,
+    share: Annotated[float, Field(ge=0.1234567, le=12345.678)] = 1.0,
+    wide: Annotated[float, Field(ge=-100000.5, le=100000.5)] = 1.0,
+    many: Annotated[int, Field(ge=1, le=2**60 + 1)] = 1,
+) -> None:
+    """Bounds of many digits."""
+
+
 @job("prompted")
 def prompted(step: int, *, prompt: str = "\nDo this:\n- now", end: str = "\r\n") -> None:
     """Defaults that a field of one line cannot hold."""
@@ -122,6 +133,16 @@ def test_texts_become_what_the_job_takes() -> None:
         "frame": Frame(width=3),
         "names": ["a", "b"],
     }
+
+
+def test_a_bound_is_shown_with_all_of_its_digits(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/?job=bounded", headers={"Accept": "text/html"}).text
+
+    assert 'min="0.1234567" max="12345.678"' in page
+    assert 'min="-100000.5" max="100000.5"' in page
+    assert 'min="1" max="1152921504606846977"' in page
 
 
 def test_a_default_of_several_lines_keeps_them(real_store: Store) -> None:

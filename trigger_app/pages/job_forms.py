@@ -158,7 +158,8 @@ def kind_and_choices(part: Mapping[str, Any], default: object) -> tuple[str, tup
 def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> float | None:
     """Return the bound that a browser checks; an exclusive one only for integers, moved by one."""
     if closed in part:
-        return float(part[closed])
+        found: float = part[closed]
+        return found
     return part[opened] + inward if opened in part and part.get("type") == "integer" else None
 
 
