@@ -39,6 +39,19 @@ def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
     assert page.browser.execute_script(names) == [["param.folder", "text"], ["param.pause_ms", "number"]]
 
 
+def test_the_fields_are_of_the_chosen_job_after_going_back(page: Page) -> None:
+    page.open()
+    page.browser.execute_script("addEventListener('unload', () => {})")  # else the page is kept as it is
+    Select(page.find("#start [name=job]")).select_by_visible_text("note")
+    page.find("[name='param.folder']")
+    page.open("/workers")
+
+    page.browser.back()
+
+    eventually(lambda: page.is_there("[name='param.folder']"), what="its fields are of another job")
+    assert page.find("#start [name=job]").get_attribute("value") == "note"
+
+
 def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
     page.open()
     page.browser.execute_script("document.querySelector('#start form').noValidate = true")

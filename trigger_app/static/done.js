@@ -7,10 +7,19 @@ import { follow } from "./stream.js";
 const $ = (selector, within = document) => within.querySelector(selector);
 const form = $("#start form");
 
-form.elements.job.addEventListener("change", ({ target }) => {
-  const drawn = $(`template[data-job="${CSS.escape(target.value)}"]`);
-  $("#params").replaceChildren(...(drawn ? [drawn.content.cloneNode(true)] : []));
-});
+const params = $("#params");
+
+/** Show the fields of the chosen job. */
+function drawParams() {
+  const job = form.elements.job.value;
+  if (params.dataset.job === job) return;
+  const drawn = $(`template[data-job="${CSS.escape(job)}"]`);
+  params.replaceChildren(...(drawn ? [drawn.content.cloneNode(true)] : []));
+  params.dataset.job = job;
+}
+
+form.elements.job.addEventListener("change", drawParams);
+addEventListener("pageshow", drawParams); // of a page that is gone back to, the browser restores the choice alone
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
