@@ -173,6 +173,22 @@ def test_without_a_script_the_form_starts_a_task_and_leads_to_it(page: Page, sta
     assert shown == ("12 of 12", "13 = 13")
 
 
+def test_without_a_script_the_fields_of_a_job_keep_what_was_typed(page: Page, stack: Stack) -> None:
+    ended_task = stack.create(0)
+    with page.without_script():
+        page.open()
+        page.fill("done", count=12, label="typed")
+        Select(page.find("#start [name=priority]")).select_by_visible_text("high")
+        Select(page.find("#start [name=job]")).select_by_visible_text("note")
+        page.find("#start noscript button").click()
+        page.find("[name='param.folder']")
+
+    names = ("count", "label", "priority")
+    kept = [page.find(f"#start [name={name}]").get_attribute("value") for name in names]
+    assert kept == ["12", "typed", "high"]
+    assert ended_task in ended(page)
+
+
 def test_without_a_script_a_refusal_is_a_page(page: Page) -> None:
     with page.without_script():
         page.open("/?job=visit")
