@@ -188,6 +188,18 @@ def test_extend_takes_the_new_total_and_moves_the_end_marker(
     assert page.complaints() == []
 
 
+def test_an_open_task_without_steps_is_extended_as_proposed(page: Page, opened: Callable[..., str]) -> None:
+    opened(0, open=True)
+    assert "Report a step" not in page.text("#facts")  # there is none
+
+    click(page, "[data-ask=extend]")
+    click(page, "#ask-extend button[type=submit]")
+
+    eventually(lambda: page.text(".facts .steps") == "0 of 1", what="it is not extended")
+    eventually(lambda: page.text("#facts code").endswith("/steps/0"), what="no step is named")
+    assert page.complaints() == []
+
+
 def test_what_is_refused_is_told_where_it_was_asked(
     page: Page, stack: Stack, opened: Callable[..., str]
 ) -> None:

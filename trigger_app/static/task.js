@@ -44,7 +44,7 @@ function ask(name) {
     const count = Number($(".facts").dataset.count);
     const field = $("[name=count]", dialog);
     field.min = count + 1;
-    field.value = Math.min(2 * count, Number(field.max));
+    field.value = Math.min(Math.max(2 * count, 1), Number(field.max));
   }
   dialog.showModal();
 }
