@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
+from html import unescape
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -102,6 +104,26 @@ def test_a_field_shows_the_default_and_holds_to_the_bounds() -> None:
     assert FIELDS["size"].choices == ('"small"', '"large"')
     assert FIELDS["on"].input_type == "date"
     assert FIELDS["owner"].value == ""
+
+
+def test_the_page_of_a_job_names_the_type_of_each_parameter(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/jobs/everything", headers={"Accept": "text/html"}).text
+
+    shown = dict(re.findall(r"<code>(\w+)</code></th><td>(.*?)</td>", page))
+    assert {name: unescape(kind) for name, kind in shown.items()} == {
+        "folder": "string",
+        "many": "integer",
+        "share": "number",
+        "keep": "boolean",
+        "way": 'one of "up", "down"',
+        "size": 'one of "small", "large"',
+        "owner": "string or null",
+        "on": "string or null",
+        "frame": "object or null",
+        "names": "array or null",
+    }
 
 
 def test_texts_become_what_the_job_takes() -> None:

@@ -155,6 +155,21 @@ def kind_and_choices(part: Mapping[str, Any], default: object) -> tuple[str, tup
     return "json", ()
 
 
+def types_of(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Name the type of each parameter of a job, by its JSON schema: `integer or null`, `one of "a", "b"`."""
+    known = schema.get("$defs", {})
+    return {name: type_of(part, known) for name, part in schema.get("properties", {}).items()}
+
+
+def type_of(part: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    if "$ref" in part:
+        return type_of(known.get(part["$ref"].rpartition("/")[2], {}), known)
+    if "anyOf" in part:
+        return " or ".join(type_of(one, known) for one in part["anyOf"])
+    kind, choices = kind_and_choices(part, None)
+    return f"one of {', '.join(choices)}" if kind == "choice" else str(part.get("type", "any"))
+
+
 def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> float | None:
     """Return the bound that a browser checks; an exclusive one only for integers, moved by one."""
     if closed in part:
