@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from selenium.webdriver import Keys
 from selenium.webdriver.support.ui import Select
 
 from donebit import clock
@@ -21,6 +22,13 @@ from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
 ENDED = "return [...document.querySelectorAll('#ended li')].map((row) => row.dataset.id)"
+
+# The element that has the focus, if another one lies over it.
+HIDDEN = """
+const { left, right, top, bottom } = document.activeElement.getBoundingClientRect();
+const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+return document.activeElement.contains(seen) ? [] : [document.activeElement.outerHTML];
+"""
 
 
 def ended(page: Page) -> list[str]:
@@ -240,3 +248,20 @@ def test_a_selection_stays_while_the_list_changes(page: Page, stack: Stack) -> N
     report(stack, chosen, (0, 3))
     eventually(lambda: page.bar(chosen) == 3, what="the row does not change")
     assert page.find(f"#running [value='{chosen}']").is_selected()
+
+
+def test_the_bar_of_a_selection_hides_nothing_from_the_keyboard(page: Page, stack: Stack) -> None:
+    for _ in range(12):
+        stack.create(0)
+    chosen = stack.create(2)
+    page.look(1280, 600)
+    page.open()
+    page.find(f"#running [value='{chosen}']").send_keys(Keys.SPACE)
+
+    hidden = []
+    while page.browser.execute_script("return document.activeElement.closest('#tasks') !== null"):
+        page.drawn()
+        hidden += page.browser.execute_script(HIDDEN)
+        page.press(Keys.TAB)
+
+    assert hidden == []

@@ -73,3 +73,8 @@ const created = ({ dataset: row }) => Date.parse(row.created);
 const draw = { running: drawRunning, ended: drawEnded };
 
 follow(`${ROOT}/events/done`, (message) => draw[message.fragment](message.html));
+
+// What the keyboard comes to would stay behind the bar of the selection: to the browser it is in sight.
+$("#tasks").addEventListener("focusin", ({ target }) => {
+  if (target.matches(":focus-visible")) target.scrollIntoView({ block: "nearest" });
+});
