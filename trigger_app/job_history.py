@@ -23,6 +23,7 @@ from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, at_
 from donebit.web.problems import EVERYWHERE
 from trigger_app.pages import jobs as pages
 from trigger_app.pages.either import either
+from trigger_app.pages.job_forms import types_of
 from trigger_app.views import GONE
 
 TAG = Tag(name="jobs", description="Jobs and their past runs")
@@ -133,7 +134,8 @@ def blueprint(store: Store, jobs: Jobs) -> APIBlueprint:
         found = history.list_runs(store, path.name, limit=query.limit, before=query.before)
         runs = as_answers(store, found.runs)
         made = JobRunsAnswer(job=job, runs=runs, next=found.next)
-        return either(made, "job.html", here=HOME, before=query.before, charts=pages.drawn(found.runs))
+        shown = {"charts": pages.drawn(found.runs), "types": types_of(job.params)}
+        return either(made, "job.html", here=HOME, before=query.before, **shown)
 
     return routes
 

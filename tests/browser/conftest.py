@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
+from donebit.demo.ports import free_server_port
 from tests.browser.chromium import chromium
+from tests.browser.guarded import GUARDED
 from tests.browser.page import Page
-from tests.stack import Stack
+from tests.stack import START_SECONDS, Stack, ask
+from tests.started import eventually
 
 
 @pytest.fixture(scope="package")  # what a page shows last would go on until all other tests have ended
@@ -27,6 +30,20 @@ def page(browser: Chrome, stack: Stack) -> Page:
     page = Page(browser, stack.trigger)
     page.complaints()  # what an earlier test left there
     return page
+
+
+@pytest.fixture(scope="module")
+def guarded(running_stack: Stack) -> Iterator[str]:
+    """The address of a trigger_app that asks for a token."""
+    port = free_server_port()
+    command = next(program.argv for program in running_stack.programs() if program.name == "trigger")
+    started = running_stack.started("guarded", command, TRIGGER_PORT=str(port), **GUARDED)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: ask("GET", f"{address}/health").status == 200, START_SECONDS)
+        yield address
+    finally:
+        started.end()
 
 
 def open_new_tab(browser: Chrome) -> None:

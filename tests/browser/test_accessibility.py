@@ -126,6 +126,15 @@ def overflow_at(page: Page, width: int) -> int:
     return page.overflow_px()
 
 
+def test_a_field_for_a_date_fits_every_window(page: Page) -> None:
+    open_live(page, "/")
+    field = "<label><span>on</span> <input type=date></label>"
+
+    page.browser.execute_script("document.querySelector('#params').innerHTML = arguments[0]", 3 * field)
+
+    assert overflows(page) == {}
+
+
 @pytest.mark.parametrize("path", ["/audit", "/jobs", "/jobs/demo", "/schedules"])
 def test_a_list_fits_every_window(page: Page, stack: Stack, path: str) -> None:
     stack.create(3, job="demo", label="a-label-of-many-characters-that-does-not-break")

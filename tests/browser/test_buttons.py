@@ -7,11 +7,19 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver import Keys
 
+from donebit.completion import lifecycle
 from donebit.completion.state import State
 from tests.browser.page import Page
 from tests.browser.test_bitmap import give_up, report
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
+
+# Ask for what is too late by now: a button that is shown is only now and then refused.
+PAUSE_INSTEAD = """
+const form = document.querySelector("form[action$='/resume']");
+form.setAttribute("action", form.getAttribute("action").replace("resume", "pause"));
+form.querySelector("button").click();
+"""
 
 
 @pytest.fixture
@@ -51,6 +59,20 @@ def test_cancel_asks_first_and_then_cancels(page: Page, stack: Stack, opened: Ca
     eventually(lambda: not is_asked(page, "cancel"), what="the question stays")
     assert stack.task(task_id).state is State.CANCELLED
     assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_a_refusal_is_shown_on_the_page_of_an_ended_task(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+    lifecycle.cancel(stack.store, task_id)
+    page.find("form[action$='/resume']")
+
+    page.browser.execute_script(PAUSE_INSTEAD)
+
+    refusal = f"task {task_id} is cancelled; only a running task can be paused"
+    eventually(lambda: page.text("#said") == refusal, what="nothing is told")
     assert page.complaints() == []
 
 
@@ -163,6 +185,18 @@ def test_extend_takes_the_new_total_and_moves_the_end_marker(
     eventually(lambda: page.text("#reading") == "Bit 25: the end marker")
     assert proposed == "20"
     assert stack.task(task_id).count == 25
+    assert page.complaints() == []
+
+
+def test_an_open_task_without_steps_is_extended_as_proposed(page: Page, opened: Callable[..., str]) -> None:
+    opened(0, open=True)
+    assert "Report a step" not in page.text("#facts")  # there is none
+
+    click(page, "[data-ask=extend]")
+    click(page, "#ask-extend button[type=submit]")
+
+    eventually(lambda: page.text(".facts .steps") == "0 of 1", what="it is not extended")
+    eventually(lambda: page.text("#facts code").endswith("/steps/0"), what="no step is named")
     assert page.complaints() == []
 
 

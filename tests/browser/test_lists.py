@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from selenium.webdriver import Keys
 from selenium.webdriver.support.ui import Select
 
 from donebit import clock
@@ -22,6 +23,13 @@ from tests.started import eventually
 
 ENDED = "return [...document.querySelectorAll('#ended li')].map((row) => row.dataset.id)"
 
+# The element that has the focus, if another one lies over it.
+HIDDEN = """
+const { left, right, top, bottom } = document.activeElement.getBoundingClientRect();
+const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+return document.activeElement.contains(seen) ? [] : [document.activeElement.outerHTML];
+"""
+
 
 def ended(page: Page) -> list[str]:
     """The ended tasks as they are listed, read at one moment: rows come and go."""
@@ -37,6 +45,19 @@ def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
 
     eventually(lambda: page.browser.execute_script(names)[0][0] == "param.folder", what="no fields")
     assert page.browser.execute_script(names) == [["param.folder", "text"], ["param.pause_ms", "number"]]
+
+
+def test_the_fields_are_of_the_chosen_job_after_going_back(page: Page) -> None:
+    page.open()
+    page.browser.execute_script("addEventListener('unload', () => {})")  # else the page is kept as it is
+    Select(page.find("#start [name=job]")).select_by_visible_text("note")
+    page.find("[name='param.folder']")
+    page.open("/workers")
+
+    page.browser.back()
+
+    eventually(lambda: page.is_there("[name='param.folder']"), what="its fields are of another job")
+    assert page.find("#start [name=job]").get_attribute("value") == "note"
 
 
 def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
@@ -86,6 +107,24 @@ def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, 
     report(stack, fitting, (0, 1))
 
     eventually(lambda: ended(page) == [fitting], what="it is not listed")
+    assert page.complaints() == []
+
+
+def test_a_filtered_list_leaves_out_what_runs_again_or_is_deleted(page: Page, stack: Stack) -> None:
+    label = f"left-{stack.create(1)}"
+    again, deleted, kept = (stack.create(1, label=label) for _ in range(3))
+    for task_id in (again, deleted, kept):
+        lifecycle.cancel(stack.store, task_id)
+    page.open(f"/?state=cancelled&label={label}")
+    assert ended(page) == [kept, deleted, again]
+
+    lifecycle.delete(stack.store, deleted)
+    assert ask("POST", f"{stack.done}/tasks/{again}/resume").status == 200
+    report(stack, again, (0, 1))
+
+    eventually(lambda: ended(page) == [kept], what="what is not cancelled is listed as cancelled")
+    lifecycle.delete(stack.store, kept)
+    eventually(lambda: "No tasks match" in page.text("#ended"), what="what is deleted is listed")
     assert page.complaints() == []
 
 
@@ -142,6 +181,22 @@ def test_without_a_script_the_form_starts_a_task_and_leads_to_it(page: Page, sta
     assert shown == ("12 of 12", "13 = 13")
 
 
+def test_without_a_script_the_fields_of_a_job_keep_what_was_typed(page: Page, stack: Stack) -> None:
+    ended_task = stack.create(0)
+    with page.without_script():
+        page.open()
+        page.fill("done", count=12, label="typed")
+        Select(page.find("#start [name=priority]")).select_by_visible_text("high")
+        Select(page.find("#start [name=job]")).select_by_visible_text("note")
+        page.find("#start noscript button").click()
+        page.find("[name='param.folder']")
+
+    names = ("count", "label", "priority")
+    kept = [page.find(f"#start [name={name}]").get_attribute("value") for name in names]
+    assert kept == ["12", "typed", "high"]
+    assert ended_task in ended(page)
+
+
 def test_without_a_script_a_refusal_is_a_page(page: Page) -> None:
     with page.without_script():
         page.open("/?job=visit")
@@ -193,3 +248,20 @@ def test_a_selection_stays_while_the_list_changes(page: Page, stack: Stack) -> N
     report(stack, chosen, (0, 3))
     eventually(lambda: page.bar(chosen) == 3, what="the row does not change")
     assert page.find(f"#running [value='{chosen}']").is_selected()
+
+
+def test_the_bar_of_a_selection_hides_nothing_from_the_keyboard(page: Page, stack: Stack) -> None:
+    for _ in range(12):
+        stack.create(0)
+    chosen = stack.create(2)
+    page.look(1280, 600)
+    page.open()
+    page.find(f"#running [value='{chosen}']").send_keys(Keys.SPACE)
+
+    hidden = []
+    while page.browser.execute_script("return document.activeElement.closest('#tasks') !== null"):
+        page.drawn()
+        hidden += page.browser.execute_script(HIDDEN)
+        page.press(Keys.TAB)
+
+    assert hidden == []

@@ -80,6 +80,21 @@ def test_each_button_changes_the_row_at_once(page: Page, stack: Stack, store: St
     assert changes.list_schedules(store) == []
 
 
+def test_a_later_page_is_live_too(page: Page, stack: Stack, store: Store) -> None:
+    for name in ("a-first", "b-second", "c-third"):
+        make(stack, name)
+    page.open("/schedule?after=a-first")
+    eventually(lambda: page.is_there("#live:not([hidden])"), what="the page is not live")
+
+    page.find(row("b-second", "form[action$=pause] button")).click()
+
+    eventually(lambda: page.is_there(row("b-second", "form[action$=resume]")), what="it looks as before")
+    changes.delete(store, "c-third")
+    eventually(lambda: not page.is_there(row("c-third")), what="what is deleted is shown")
+    assert not page.is_there(row("a-first"))
+    assert page.complaints() == []
+
+
 def test_the_row_after_a_deleted_one_does_not_ask_to_be_deleted(
     page: Page, stack: Stack, store: Store
 ) -> None:

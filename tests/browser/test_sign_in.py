@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from selenium.webdriver import Keys
 
 from donebit.access import tokens
 from donebit.access.roles import Role
-from donebit.demo.ports import free_server_port
 from tests.browser.chromium import OTHER_NAME
+from tests.browser.guarded import TOKEN, sign_in
 from tests.browser.page import Page
 from tests.browser.test_accessibility import (
     NO_BARRIERS,
@@ -24,29 +23,8 @@ from tests.browser.test_accessibility import (
     violations,
 )
 from tests.browser.test_bitmap import report
-from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
-
-TOKEN = "a token of the tests"
-GUARDED = {"API_TOKEN": TOKEN, "ALLOWED_HOSTS": OTHER_NAME}
-
-
-@pytest.fixture(scope="module")
-def guarded(running_stack: Stack) -> Iterator[str]:
-    """The address of a trigger_app that asks for a token."""
-    port = free_server_port()
-    command = next(program.argv for program in running_stack.programs() if program.name == "trigger")
-    started = running_stack.started("guarded", command, TRIGGER_PORT=str(port), **GUARDED)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: ask("GET", f"{address}/health").status == 200, START_SECONDS)
-        yield address
-    finally:
-        started.end()
-
-
-def sign_in(page: Page, token: str) -> None:
-    page.find("[name=token]").send_keys(token, Keys.ENTER)
 
 
 @pytest.mark.usefixtures("stack")

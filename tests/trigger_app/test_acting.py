@@ -106,7 +106,7 @@ def test_the_list_is_filtered_by_job_and_beginning_of_the_id(services: Services,
     none = services.trigger.get("/?prefix=night-&job=demo", headers=PEOPLE).text
 
     assert set(re.findall(r'data-id="([\w-]+)"', page)) == {"night-1", "night-2"}
-    assert "No tasks match" in none
+    assert "No tasks match" in none.partition("<template id")[0]  # apart from what its script may show
 
 
 def test_the_list_is_filtered_by_error_and_keeps_to_it(services: Services, real_store: Store) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
+from html import unescape
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from pydantic import BaseModel, Field
 from donebit import job
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Job
+from donebit.store import Store
+from tests.web.services import Services
 from trigger_app.pages.job_forms import Field as FormField
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 
@@ -54,6 +58,22 @@ def mixed(step: int, *, folder: str, **more: int) -> None:
     """One parameter, and whatever else is given."""
 
 
+@job("bounded")
+def bounded(
+    step: int,
+    *,
+    share: Annotated[float, Field(ge=0.1234567, le=12345.678)] = 1.0,
+    wide: Annotated[float, Field(ge=-100000.5, le=100000.5)] = 1.0,
+    many: Annotated[int, Field(ge=1, le=2**60 + 1)] = 1,
+) -> None:
+    """Bounds of many digits."""
+
+
+@job("prompted")
+def prompted(step: int, *, prompt: str = "\nDo this:\n- now", end: str = "\r\n") -> None:
+    """Defaults that a field of one line cannot hold."""
+
+
 FORM = form_of(Job.from_function(everything))
 FIELDS = {field.name: field for field in FORM.fields}
 SENT = {"param.folder": "/x", "param.many": "3"}
@@ -86,6 +106,26 @@ def test_a_field_shows_the_default_and_holds_to_the_bounds() -> None:
     assert FIELDS["owner"].value == ""
 
 
+def test_the_page_of_a_job_names_the_type_of_each_parameter(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/jobs/everything", headers={"Accept": "text/html"}).text
+
+    shown = dict(re.findall(r"<code>(\w+)</code></th><td>(.*?)</td>", page))
+    assert {name: unescape(kind) for name, kind in shown.items()} == {
+        "folder": "string",
+        "many": "integer",
+        "share": "number",
+        "keep": "boolean",
+        "way": 'one of "up", "down"',
+        "size": 'one of "small", "large"',
+        "owner": "string or null",
+        "on": "string or null",
+        "frame": "object or null",
+        "names": "array or null",
+    }
+
+
 def test_texts_become_what_the_job_takes() -> None:
     owner = "12345678-1234-5678-1234-567812345678"
     sent = {
@@ -115,6 +155,33 @@ def test_texts_become_what_the_job_takes() -> None:
         "frame": Frame(width=3),
         "names": ["a", "b"],
     }
+
+
+def test_a_bound_is_shown_with_all_of_its_digits(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/?job=bounded", headers={"Accept": "text/html"}).text
+
+    assert 'min="0.1234567" max="12345.678"' in page
+    assert 'min="-100000.5" max="100000.5"' in page
+    assert 'min="1" max="1152921504606846977"' in page
+
+
+def test_a_default_of_several_lines_keeps_them(real_store: Store) -> None:
+    services = Services(real_store, jobs=(__name__,))
+
+    page = services.trigger.get("/?job=prompted", headers={"Accept": "text/html"}).text
+
+    assert '<textarea name="param.prompt" rows="2"  >\n\nDo this:\n- now</textarea>' in page
+    assert """spellcheck="false" >&#34;\\r\\n&#34;</textarea>""" in page
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_lines_are_the_same_with_a_script_and_without(line_break: str) -> None:
+    form = form_of(Job.from_function(prompted))
+    sent = {field.field: field.value.replace("\n", line_break) for field in form.fields}
+
+    assert typed(form, sent) == {"prompt": "\nDo this:\n- now", "end": "\r\n"}
 
 
 def test_an_empty_field_is_left_out_but_for_a_text_that_must_be_there() -> None:

@@ -200,6 +200,14 @@ def test_the_page_pauses_a_task_and_offers_to_resume_it(services: Services) -> N
     assert f'action="/tasks/{task_id}/pause"' in resumed.text
 
 
+@pytest.mark.parametrize("path", ["/start", "/tasks/%00"])
+def test_the_page_of_a_problem_ends_in_one_full_stop(services: Services, path: str) -> None:
+    page = services.trigger.get(path, headers={"Accept": "text/html"}).text
+
+    detail = re.findall("<p>(.*?)</p>", page[page.index("<h1>") :])[0]
+    assert detail.endswith((" URL.", " or .."))
+
+
 @pytest.mark.parametrize("act", ["cancel", "pause", "resume", "extend", "delete"])
 def test_what_cannot_be_done_with_a_task_is_a_problem(services: Services, act: str) -> None:
     problem_of(post(services, f"/tasks/nobody/{act}", SCRIPTS, count="5"), 404)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -75,8 +75,10 @@ class FinishedFilter:
 
     @classmethod
     def from_request(cls) -> FinishedFilter:
+        asked = {} if form_begun() else request.args
+
         def given(name: str) -> str | None:
-            return request.args.get(name, "").strip()[:100] or None
+            return asked.get(name, "").strip()[:100] or None
 
         state = given("state")
         return cls(
@@ -85,7 +87,7 @@ class FinishedFilter:
             given("prefix"),
             given("label"),
             given("error"),
-            request.args.get("cursor") or None,
+            asked.get("cursor") or None,
         )
 
     @property
@@ -111,10 +113,12 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             **now or {"rows": [], "ended": [], "next": None},
             choice=choice,
             ends=ENDS,
+            most=SHOWN,
             actions={action.value: title for action, (title, _) in acting.WORDS.items()},
             forms=forms,
             others=[job.name for job in context.jobs if not job.needs_only_count],
             chosen=chosen_form(forms),
+            begun=form_begun(),
             priorities=PRIORITIES,
             settings=context.settings,
             port=context.settings.trigger_port,
@@ -128,6 +132,11 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
         if not wants_page():
             return begun.reply()
         return redirect_to(f"/tasks/{begun.task.task_id}")
+
+
+def form_begun() -> Mapping[str, str]:
+    """What stands in the form that starts a task, sent without a script to be shown the fields of a job."""
+    return request.args if "begun" in request.args else {}
 
 
 def chosen_form(forms: Sequence[JobForm]) -> str:

@@ -17,6 +17,7 @@ from donebit.json_reading import read_json
 PREFIX = "param."  # of the names in the form, so that no parameter hides a field of the form's own
 REST = "params"  # further parameters, as a JSON object
 LONGEST_QUOTE = 100
+UNSHOWABLE = re.compile(r"[\0\r\ud800-\udfff]")  # what a browser does not send back as it is
 INPUTS = {"date": "date", "uri": "url", "email": "email"}  # formats that browsers have a field for
 INTEGER = re.compile(r"-?[0-9]{1,30}")
 
@@ -48,7 +49,7 @@ class Field:
         """
         match self.kind:
             case "text":
-                return text
+                return text.replace("\r\n", "\n")  # as a browser without script sends lines
             case "integer" if INTEGER.fullmatch(text.strip()):
                 return int(text)
             case "number":
@@ -113,7 +114,7 @@ def field_of(name: str, part: Mapping[str, Any], known: Mapping[str, Any], *, re
     """
     kind_of = resolved(part, known)
     default = part.get("default")
-    kind, choices = kind_and_choices(kind_of)
+    kind, choices = kind_and_choices(kind_of, default)
     shown = "" if default is None else default if kind == "text" else json.dumps(default)
     return Field(
         name,
@@ -140,7 +141,7 @@ def resolved(part: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, 
     return part
 
 
-def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def kind_and_choices(part: Mapping[str, Any], default: object) -> tuple[str, tuple[str, ...]]:
     if "enum" in part or "const" in part:
         values = part.get("enum", [part.get("const")])
         return "choice", tuple(json.dumps(value) for value in values)
@@ -149,15 +150,31 @@ def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
             return "boolean", ("true", "false")
         case "integer" | "number" as kind:
             return kind, ()
-        case "string":
+        case "string" if not UNSHOWABLE.search(str(default)):
             return "text", ()
     return "json", ()
+
+
+def types_of(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Name the type of each parameter of a job, by its JSON schema: `integer or null`, `one of "a", "b"`."""
+    known = schema.get("$defs", {})
+    return {name: type_of(part, known) for name, part in schema.get("properties", {}).items()}
+
+
+def type_of(part: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    if "$ref" in part:
+        return type_of(known.get(part["$ref"].rpartition("/")[2], {}), known)
+    if "anyOf" in part:
+        return " or ".join(type_of(one, known) for one in part["anyOf"])
+    kind, choices = kind_and_choices(part, None)
+    return f"one of {', '.join(choices)}" if kind == "choice" else str(part.get("type", "any"))
 
 
 def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> float | None:
     """Return the bound that a browser checks; an exclusive one only for integers, moved by one."""
     if closed in part:
-        return float(part[closed])
+        found: float = part[closed]
+        return found
     return part[opened] + inward if opened in part and part.get("type") == "integer" else None
 
 

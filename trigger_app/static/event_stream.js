@@ -8,7 +8,8 @@ export class EventStream {
   #heard = 0; // when anything came from it
 
   /**
-   * Pass each message of the stream at `path` to `hear`, until it is closed; call `lost` whenever it is lost.
+   * Pass each message of the stream at `path` to `hear`, until it is closed; call `lost` whenever it is lost,
+   * with true if it was refused.
    */
   constructor(path, { hear, lost = () => {} }) {
     this.path = path;
@@ -18,7 +19,7 @@ export class EventStream {
     // A service that hangs, or a network that vanished, raises no error event.
     this.watch = setInterval(() => {
       if (Date.now() - this.#heard < SILENT_MS) return;
-      this.lost();
+      this.lost(false);
       this.#open();
     }, 1000);
   }
@@ -33,9 +34,10 @@ export class EventStream {
       this.hear(JSON.parse(event.data));
     });
     opened.addEventListener("error", () => {
-      this.lost();
+      const refused = opened.readyState === EventSource.CLOSED;
+      this.lost(refused);
       // After an answer that is no stream, such as 503, the browser itself does not.
-      if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === this.#source && this.#open(), RETRY_MS);
+      if (refused) setTimeout(() => opened === this.#source && this.#open(), RETRY_MS);
     });
   }
 

@@ -1,6 +1,9 @@
 // Forms that stay on the page: the service's answer is shown below them.
 import { ROOT } from "./root.js";
 
+export const UNAUTHORIZED = 401;
+export const SIGNED_OUT = "You are signed out. Load this page again to sign in.";
+
 // A part of the page that is redrawn is drawn for everyone at once, without the token of one session.
 document.addEventListener("formdata", ({ target: form, formData }) => {
   const token = document.querySelector("meta[name=form-token]");
@@ -13,6 +16,7 @@ export async function send(url, options = {}) {
     const headers = { Accept: "application/json", "Donebit-Form": "1" };
     const answer = await fetch(url, { method: "POST", headers, ...options });
     const body = answer.status === 204 ? {} : await answer.json();
+    if (body.status === UNAUTHORIZED) return { accepted: false, detail: SIGNED_OUT, body };
     return { accepted: answer.ok && !(body.status >= 400), detail: body.detail ?? "", body };
   } catch {
     return { accepted: false, detail: "The service is not responding. Try again in a moment.", body: {} };

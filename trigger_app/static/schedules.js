@@ -24,10 +24,8 @@ document.addEventListener("submit", async (event) => {
 
 /** Follow the lists, from how they are now: the process that sends them may not be the one that has changed them. */
 function watch() {
-  follow(`${ROOT}/events/schedules`, (message) => {
-    const place = document.getElementById(message.fragment);
-    if (place.dataset.older === undefined) lay(place, message.html);
-  });
+  const about = encodeURIComponent($("#schedules").dataset.after);
+  follow(`${ROOT}/events/schedules?about=${about}`, (message) => lay(document.getElementById(message.fragment), message.html));
 }
 
 watch();

@@ -1,7 +1,9 @@
 // The one event stream of a page: its messages are drawn, and while it is lost the page says so.
 import { EventStream } from "./event_stream.js";
+import { SIGNED_OUT, UNAUTHORIZED } from "./forms.js";
 
 const LOST = "Connection lost. Showing the last known values. Reconnecting…";
+const ASKING_MS = 4000; // less than until a refused stream is asked for again
 
 let stream = null;
 let path = "";
@@ -35,7 +37,19 @@ export function notice(text) {
 
 function listen() {
   rest();
-  if (path) stream = new EventStream(path, { hear, lost: () => notice(LOST) });
+  if (path) stream = new EventStream(path, { hear, lost });
+}
+
+async function lost(refused) {
+  const asked = stream;
+  const text = refused && (await isSignedOut()) ? SIGNED_OUT : LOST;
+  if (asked === stream) notice(text);
+}
+
+/** Whether the stream is refused for want of a session: an event stream itself does not say why. */
+async function isSignedOut() {
+  const asked = fetch(path, { method: "HEAD", signal: AbortSignal.timeout(ASKING_MS) });
+  return (await asked.catch(() => ({}))).status === UNAUTHORIZED;
 }
 
 function hear(message) {

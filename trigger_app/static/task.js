@@ -44,7 +44,7 @@ function ask(name) {
     const count = Number($(".facts").dataset.count);
     const field = $("[name=count]", dialog);
     field.min = count + 1;
-    field.value = Math.min(2 * count, Number(field.max));
+    field.value = Math.min(Math.max(2 * count, 1), Number(field.max));
   }
   dialog.showModal();
 }
@@ -63,7 +63,8 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.change === undefined) return;
   event.preventDefault();
   const dialog = form.closest("dialog");
-  const place = $(".said", form.closest("dialog, #failures") ?? document);
+  const around = form.closest("dialog, #failures");
+  const place = around ? $(".said", around) : $("#said");
   if (form.dataset.then) leave(); // what is deleted here is no news here
   const { accepted, detail } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
   say(place, detail);

@@ -61,6 +61,13 @@ function showUnread(lines) {
   if (lines) $("#newer").textContent = `${lines} newer ${lines === 1 ? "line" : "lines"} below`;
 }
 
+/** Show warnings and errors only, or all lines, as is chosen. */
+function showChosen() {
+  log.classList.toggle("trouble", $("#trouble").checked);
+  showEmpty();
+  toEnd();
+}
+
 function showEmpty() {
   const calm = $("#trouble").checked && log.children.length > 0; // lines, and what is hidden is all of them
   $("#no-line").hidden = log.querySelector(calm ? TROUBLE : "li") !== null;
@@ -121,11 +128,8 @@ document.addEventListener("click", (event) => {
   choose(searchParams.get("task") ?? "", searchParams.get("step") ?? "");
   $("#log-title").scrollIntoView({ block: "nearest" });
 });
-$("#trouble").addEventListener("change", (event) => {
-  log.classList.toggle("trouble", event.target.checked);
-  showEmpty();
-  toEnd();
-});
+$("#trouble").addEventListener("change", showChosen);
+addEventListener("pageshow", showChosen); // of a page that is gone back to, the browser restores the choice alone
 $("#newer").addEventListener("click", () => {
   toEnd();
   log.focus();

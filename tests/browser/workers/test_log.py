@@ -125,6 +125,19 @@ def test_trouble_can_be_seen_alone(page: Page, stack: Stack, tmp_path: Path) -> 
     assert f"task {task_id} is failed" not in shown
 
 
+def test_trouble_is_still_seen_alone_after_going_back(page: Page, stack: Stack) -> None:
+    stack.trigger_done(3, 0)
+    eventually(lambda: len(log_of(page)) > 3, DONE_SECONDS, what="no lines")
+    page.browser.execute_script("addEventListener('unload', () => {})")  # else the page is kept as it is
+    page.find("#trouble").send_keys(Keys.SPACE)
+    page.open("/jobs")
+
+    page.browser.back()
+
+    eventually(lambda: page.find("#trouble").is_selected(), what="the choice is lost")
+    eventually(lambda: page.is_there("#log.trouble"), what="all lines are shown")
+
+
 def test_who_reads_back_in_the_log_is_left_there_and_told_of_newer_lines(page: Page, stack: Stack) -> None:
     stack.trigger_done(60, 0)
     eventually(lambda: len(log_of(page)) > 60 and gap_px(page) < 8, DONE_SECONDS, what="it is not at its end")

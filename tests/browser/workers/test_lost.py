@@ -29,6 +29,16 @@ def test_figures_are_stale_while_redis_is_away_and_no_line_comes_twice(page: Pag
     assert page.complaints() == []
 
 
+def test_a_page_opened_while_redis_is_away_claims_no_empty_log(page: Page, stack: Stack) -> None:
+    stack.server.end()
+
+    page.open("/workers")
+
+    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    eventually(lambda: page.is_there("#live:not([hidden])"), what="its script does not run")
+    assert page.text("#no-line") == ""
+
+
 def test_a_stream_that_is_cut_is_taken_up_again_without_a_line_twice(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(5, 0)
     eventually(lambda: len(lines_of(page, task_id)) == 7, DONE_SECONDS, what="not all lines come")
