@@ -56,6 +56,17 @@ def test_the_form_offers_the_priorities_that_it_takes(services: Services, chosen
     assert task["priority"] == (chosen or "normal")
 
 
+def test_the_form_leads_to_the_fields_of_a_job_without_its_token(services: Services) -> None:
+    """Without a script; an address is kept by the browser, and sent to others."""
+    typed = {"count": "12", "job": "note", "label": "a label", "priority": "high"}
+    answer = post(services, "/start", PEOPLE, begun=1, form_token="secret", **typed)
+
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        "/?begun=1&count=12&job=note&label=a+label&priority=high",
+    )
+
+
 def test_jobs_that_take_items_or_results_are_not_in_the_form(real_store: Store) -> None:
     services = Services(real_store, jobs=("tests.integration.own_jobs",))
 

@@ -35,6 +35,7 @@ from trigger_app.pages.view import PageContext, View, attempt, count_asked, page
 SHOWN = 20  # ended tasks on a page
 ENDS = (State.DONE, State.FAILED, State.CANCELLED)
 FIRST_JOB = "demo"
+BEGUN_FIELDS = ("begun", "count", "job", "label", "priority")  # of the form that starts a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +129,24 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
+        if "begun" in request.form:
+            return to_begun_form()
         begun = context.starter.start(spec_asked(context))
         if not wants_page():
             return begun.reply()
         return redirect_to(f"/tasks/{begun.task.task_id}")
 
 
+def to_begun_form() -> ResponseReturnValue:
+    """Lead to the page with what stands in the form, to be shown the fields of a job without a script.
+
+    Not sent there by the form itself: the address would hold the token that says that it is of this session.
+    """
+    return redirect_to("/?" + urlencode({name: request.form.get(name, "") for name in BEGUN_FIELDS}))
+
+
 def form_begun() -> Mapping[str, str]:
-    """What stands in the form that starts a task, sent without a script to be shown the fields of a job."""
+    """What stands in the form that starts a task, when its page was asked for by it."""
     return request.args if "begun" in request.args else {}
 
 

@@ -326,11 +326,14 @@ def test_the_traceback_is_logged_once_when_the_step_gives_up(
     assert caplog.text.count("Traceback") == 1
 
 
-def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(bench: MakeBench) -> None:
+def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
     made = bench(5, lambda step: 1 // (step - 2))
 
     outcome = made.run(0, 5, max_attempts=1)
 
+    assert "failed for good after 1 attempt: " in caplog.text
     assert outcome.to_retry.ranges == []
     assert outcome.ended
     assert lifecycle.get_task(made.store, made.task.id).task.state is State.FAILED
