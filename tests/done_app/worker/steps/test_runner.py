@@ -367,12 +367,12 @@ class Leaving(Exception):
 
 class Groundless(Exception):
     @property
-    def __suppress_context__(self) -> bool:
+    def __suppress_context__(self) -> bool:  # type: ignore[override]
         raise SystemExit(3)
 
 
 class Classless(Exception):
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         raise KeyboardInterrupt
 
