@@ -65,7 +65,12 @@ def check_pool(sender: Any, **_: Any) -> None:
 def start_monitor(sender: Any, **_: Any) -> None:
     """Start the monitor before logging is set up and the pool is forked: both use its pipe."""
     taken_from = sender.app.amqp.queues.consume_from.values()
-    monitor.start(sorted(one.alias or one.name for one in taken_from))
+    names = sorted(one.alias or one.name for one in taken_from)
+    try:
+        queue.refuse_unknown(names)
+    except ConfigurationError as error:
+        stop_program(error.detail)
+    monitor.start(names)
 
 
 @signals.worker_before_create_process.connect

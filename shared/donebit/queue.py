@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
-from donebit.errors import BrokerUnavailable
+from donebit.errors import BrokerUnavailable, ConfigurationError
 from donebit.priority import HIGH, Priority
 from donebit.rabbitmq import RabbitCelery
 from donebit.redis_url import RedisUrl
@@ -96,6 +96,18 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         timezone="UTC",
     )
     return app
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse queues through which no message comes: Celery declares any, and its worker waits for ever.
+
+    Raises:
+        ConfigurationError: one of them is none of Donebit's.
+    """
+    if unknown := [name for name in names if name not in QUEUES]:
+        raise ConfigurationError(
+            f"the worker is to take messages from {', '.join(unknown)}; --queues may name {', '.join(QUEUES)}"
+        )
 
 
 def carry_trace(sender: str, headers: dict[str, Any], **_: Any) -> None:

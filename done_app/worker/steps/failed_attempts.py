@@ -30,7 +30,7 @@ class FailedAttempts:
     def record(
         self, step: int, error: str, *, counted: bool, last: bool, raised: BaseException | None
     ) -> None:
-        """Record a failed attempt. Its traceback is logged once, when the step gives up.
+        """Record a failed attempt. A traceback that can be printed is logged once, when the step gives up.
 
         Args:
             error: what went wrong.
@@ -43,7 +43,7 @@ class FailedAttempts:
         self.outcome.add_failure(step, failure)
         self._trace(step, error, failure, raised, traceback)
         with logs.step_context([step]):
-            self._log(step, error, failure, raised)
+            self._log(step, error, failure, raised if traceback else None)
 
     def _log(self, step: int, error: str, failure: Failure, raised: BaseException | None) -> None:
         if failure.gave_up:

@@ -27,9 +27,9 @@ def raise_if_ending(error: BaseException) -> None:
 
 def describe_error(error: BaseException) -> str:
     """An exception's type and text, without the middle of a long one; the text of some cannot be read."""
-    if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
-        return str(error)
     try:
+        if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
+            return str(error)
         return shortened(describe(error), MAX_TRACEBACK_LENGTH)
     except BaseException as unreadable:  # it may be of any kind, and is no more the end of the process
         raise_if_ending(unreadable)
@@ -45,5 +45,6 @@ def describe_traceback(error: BaseException | None) -> str:
         return ""
     try:
         return shortened("".join(traceback.format_exception(error)), MAX_TRACEBACK_LENGTH)
-    except Exception:
+    except BaseException as unprintable:  # as above
+        raise_if_ending(unprintable)
         return ""

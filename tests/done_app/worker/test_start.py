@@ -11,6 +11,7 @@ import pytest
 
 from done_app.worker import pool
 from donebit.errors import ConfigurationError
+from donebit.queue import QUEUES
 from tests.forked import run_module
 from tests.ports import ports_of_services
 from tests.servers import RunningServer
@@ -100,6 +101,20 @@ def test_a_pool_of_a_setting_is_refused_too_installed_or_not(name: str) -> None:
 @pytest.mark.parametrize("name", ["prefork", "processes", "celery.concurrency.prefork:TaskPool"])
 def test_the_pool_of_processes_is_taken_under_each_of_its_names(name: str) -> None:
     pool.refuse_unfit(name)
+
+
+@pytest.mark.parametrize("names", ["donebit.step", "donebit.control,steps,donebit.slices"])
+def test_a_queue_that_nothing_comes_through_is_one_sentence(names: str, valkey: RunningServer) -> None:
+    command = ["--app", "done_app.worker", "--quiet", "worker", "--queues", names]
+
+    ended = run_module("celery", command, Path.cwd(), os.environ | {"REDIS_URL": valkey.url})
+
+    (wrong,) = set(names.split(",")) - set(QUEUES)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"the worker is to take messages from {wrong}; --queues may name donebit.control, "
+        "donebit.high_steps, donebit.high_slices, donebit.steps, donebit.slices\n"
+    )
 
 
 FORKED_FROM_A_FROZEN_ONE = """

@@ -368,6 +368,18 @@ class Leaving(Exception):
         raise SystemExit(3)
 
 
+class Groundless(Exception):
+    @property
+    def __suppress_context__(self) -> bool:  # type: ignore[override]
+        raise SystemExit(3)
+
+
+class Classless(Exception):
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise KeyboardInterrupt
+
+
 class OfNoName(type):
     def __getattribute__(cls, name: str) -> Any:
         if name in ("__name__", "__qualname__"):
@@ -390,6 +402,8 @@ RAISED: dict[str, Callable[[], BaseException]] = {
     "KeyboardInterrupt: ": KeyboardInterrupt,
     "Unspeakable, whose text cannot be read": Unspeakable,
     "Leaving, whose text cannot be read": Leaving,
+    "Groundless: of no cause": lambda: Groundless("of no cause"),
+    "Classless, whose text cannot be read": Classless,
     "Nameless: of no name": lambda: Nameless("of no name"),
 }
 
