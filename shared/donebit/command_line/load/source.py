@@ -11,10 +11,12 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.load.decompressing import Streams
 
 STANDARD_INPUT = Path("-")
 DEVICES = ("/dev/", "/proc/")  # /dev/stdin, and what a shell makes of <(zcat visits.csv.gz)
@@ -27,9 +29,9 @@ WIDE: Final = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 DECOMPRESSED: Final[dict[bytes, Callable[[BinaryIO], Readable]]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x1f\x8b": lambda file: AsRead(gzip.GzipFile(fileobj=file, mode="rb")),
+    b"BZh": lambda file: Streams(file, bz2.BZ2Decompressor),
+    b"\xfd7zXZ": lambda file: Streams(file, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ)),
 }
 ZIP: Final = b"PK\x03\x04"
 ZIP_NAME_AT: Final = 30  # of the first member's name
@@ -67,6 +69,13 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class AsRead:
+    """A gzip file that gives what it has as soon as it has something: an error later on loses none of it."""
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self.read = file.read1
+
+
 class Source:
     """A stream of bytes whose beginning can be looked at before it is read."""
 
@@ -79,12 +88,18 @@ class Source:
         """
         self._stream, self._file = stream, file
         self._head = b""
+        self._damage: DamagedFile | None = None  # what comes after the head
         self._start = 0  # of what is read, in the file
 
     def peek(self, size: int) -> bytes:
-        """Return the first bytes, fewer only at the end."""
-        while len(self._head) < size and (more := self._read(size - len(self._head))):
-            self._head += more
+        """Return the first bytes, fewer only at the end, or before what cannot be read."""
+        try:
+            while len(self._head) < size and (more := self._read(size - len(self._head))):
+                self._head += more
+        except DamagedFile as error:
+            if not self._head:
+                raise
+            self._damage = error
         return self._head[:size]
 
     def drop(self, size: int) -> None:
@@ -108,6 +123,8 @@ class Source:
         return True
 
     def _read(self, size: int) -> bytes:
+        if self._damage:
+            raise self._damage
         try:
             return self._stream.read(size)
         except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as error:
