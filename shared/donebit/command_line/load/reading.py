@@ -81,6 +81,8 @@ class FileLines:
                 yield line.decode(errors="surrogateescape") + "\n"
             if cut or len(rest) > LONGEST_LINE:
                 cut, rest = cut + len(rest), b""
+        if self._source.size:
+            self._source.size.check(in_line=bool(cut or rest))
         if cut:
             yield from self._too_long(cut)
         elif rest:

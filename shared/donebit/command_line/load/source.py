@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -69,6 +70,26 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class FileSize:
+    """The size of a file when it was opened."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._bytes = file, os.fstat(file.fileno()).st_size
+
+    def check(self, *, in_line: bool) -> None:
+        """Check it once more, at the file's end. Whole lines may have been added.
+
+        Args:
+            in_line: Whether the file ends within a line.
+
+        Raises:
+            DamagedFile: The file is shorter now, or its last line may be written in part.
+        """
+        now = os.fstat(self._file.fileno()).st_size
+        if now < self._bytes or (in_line and now > self._bytes):
+            raise DamagedFile(f"it had {self._bytes} bytes when it was opened, and has {now} now")
+
+
 class AsRead:
     """A gzip file that gives what it has as soon as it has something: an error later on loses none of it."""
 
@@ -79,14 +100,15 @@ class AsRead:
 class Source:
     """A stream of bytes whose beginning can be looked at before it is read."""
 
-    def __init__(self, stream: Readable, file: BinaryIO | None = None) -> None:
+    def __init__(self, stream: Readable, file: BinaryIO | None = None, size: FileSize | None = None) -> None:
         """Make a source.
 
         Args:
             stream: Where the bytes come from.
             file: The same as a plain file, in which any offset can be gone to; None if that is not possible.
+            size: That of the file which the bytes are made of; None for a pipe.
         """
-        self._stream, self._file = stream, file
+        self._stream, self._file, self.size = stream, file, size
         self._head = b""
         self._damage: DamagedFile | None = None  # what comes after the head
         self._start = 0  # of what is read, in the file
@@ -172,14 +194,15 @@ def source_of(file: BinaryIO, path: Path) -> Source:
         UsageError: It is of a kind that is not read here; the message says what to do.
         DamagedFile: It cannot be read.
     """
-    source = _decompressed(Source(file, file if is_plain_file(path) else None))
+    plain = is_plain_file(path)
+    source = _decompressed(Source(file, file if plain else None, FileSize(file) if plain else None))
     if what := _other_kind(source.peek(512)):
         raise UsageError(f"{path} is {what.format(file=path)}")
     head = source.peek(16)
     for mark, encoding in WIDE.items():
         if head.startswith(mark):
             source.drop(len(mark))
-            return Source(Recoded(source, encoding))
+            return Source(Recoded(source, encoding), size=source.size)
     if b"\0" in head:
         raise UsageError(
             f"{path} is neither UTF-8, nor UTF-16 or UTF-32 with a byte order mark; is this a file of visits?"
@@ -193,7 +216,7 @@ def _decompressed(source: Source) -> Source:
     head = source.peek(6)
     for first, opener in DECOMPRESSED.items():
         if head.startswith(first):
-            return Source(opener(_as_file(source)))
+            return Source(opener(_as_file(source)), size=source.size)
     return source
 
 
