@@ -67,6 +67,7 @@ BAD_CSV = [
     ("8," + "x" * (1 << 20), "is longer than 1048576 bytes"),  # it ends in the second block that is read
     (",".join("x" * (1 << 20)), "is longer than 1048576 bytes"),
     ('"7' + "x" * (3 << 20) + '"', "is longer than 1048576 bytes"),
+    ("8,{at}\r10,{at}", "a carriage return stands outside of quotes"),
 ]
 BAD_JSON = [
     ("{}", "has no 'user'"),

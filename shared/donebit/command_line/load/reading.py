@@ -81,6 +81,8 @@ class FileLines:
                 yield line.decode(errors="surrogateescape") + "\n"
             if cut or len(rest) > LONGEST_LINE:
                 cut, rest = cut + len(rest), b""
+        if self._source.size:
+            self._source.size.check(in_line=bool(cut or rest))
         if cut:
             yield from self._too_long(cut)
         elif rest:
@@ -117,6 +119,12 @@ def _other_separator(names: list[str]) -> str:
     return "" if others else next((shown for one, shown in SEPARATORS.items() if one in only), "")
 
 
+def _reason(error: csv.Error) -> str:
+    """Why a line is not CSV; of a carriage return Python says how a program had to open the file."""
+    said = str(error)
+    return "a carriage return stands outside of quotes" if said.startswith("new-line character") else said
+
+
 class CsvRows:
     """The rows of a CSV file, whose first line names its columns."""
 
@@ -139,7 +147,7 @@ class CsvRows:
             if header == SEPARATOR_SAID:
                 header = next(reader, [])
         except csv.Error as error:
-            detail = self.lines.bad_line(f"is not CSV: {error}").detail
+            detail = self.lines.bad_line(f"is not CSV: {_reason(error)}").detail
             raise UsageError(f"the first line {detail}; is this a file of visits?") from None
         return header
 
@@ -186,7 +194,7 @@ class CsvRows:
                 yield from self._rows(self._reader(lines))
                 return
             except csv.Error as error:
-                yield self.lines.bad_line(str(error))
+                yield self.lines.bad_line(_reason(error))
 
     def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | BadLine | None]:
         pick, columns = self._pick, len(self._names)

@@ -7,14 +7,17 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.load.decompressing import Streams
 
 STANDARD_INPUT = Path("-")
 DEVICES = ("/dev/", "/proc/")  # /dev/stdin, and what a shell makes of <(zcat visits.csv.gz)
@@ -27,9 +30,9 @@ WIDE: Final = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 DECOMPRESSED: Final[dict[bytes, Callable[[BinaryIO], Readable]]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x1f\x8b": lambda file: AsRead(gzip.GzipFile(fileobj=file, mode="rb")),
+    b"BZh": lambda file: Streams(file, bz2.BZ2Decompressor),
+    b"\xfd7zXZ": lambda file: Streams(file, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ)),
 }
 ZIP: Final = b"PK\x03\x04"
 ZIP_NAME_AT: Final = 30  # of the first member's name
@@ -67,24 +70,58 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class FileSize:
+    """The size of a file when it was opened."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._bytes = file, os.fstat(file.fileno()).st_size
+
+    def check(self, *, in_line: bool) -> None:
+        """Check it once more, at the file's end. Whole lines may have been added.
+
+        Args:
+            in_line: Whether the file ends within a line.
+
+        Raises:
+            DamagedFile: The file is shorter now, or its last line may be written in part.
+        """
+        now = os.fstat(self._file.fileno()).st_size
+        if now < self._bytes or (in_line and now > self._bytes):
+            raise DamagedFile(f"it had {self._bytes} bytes when it was opened, and has {now} now")
+
+
+class AsRead:
+    """A gzip file that gives what it has as soon as it has something: an error later on loses none of it."""
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self.read = file.read1
+
+
 class Source:
     """A stream of bytes whose beginning can be looked at before it is read."""
 
-    def __init__(self, stream: Readable, file: BinaryIO | None = None) -> None:
+    def __init__(self, stream: Readable, file: BinaryIO | None = None, size: FileSize | None = None) -> None:
         """Make a source.
 
         Args:
             stream: Where the bytes come from.
             file: The same as a plain file, in which any offset can be gone to; None if that is not possible.
+            size: That of the file which the bytes are made of; None for a pipe.
         """
-        self._stream, self._file = stream, file
+        self._stream, self._file, self.size = stream, file, size
         self._head = b""
+        self._damage: DamagedFile | None = None  # what comes after the head
         self._start = 0  # of what is read, in the file
 
     def peek(self, size: int) -> bytes:
-        """Return the first bytes, fewer only at the end."""
-        while len(self._head) < size and (more := self._read(size - len(self._head))):
-            self._head += more
+        """Return the first bytes, fewer only at the end, or before what cannot be read."""
+        try:
+            while len(self._head) < size and (more := self._read(size - len(self._head))):
+                self._head += more
+        except DamagedFile as error:
+            if not self._head:
+                raise
+            self._damage = error
         return self._head[:size]
 
     def drop(self, size: int) -> None:
@@ -108,6 +145,8 @@ class Source:
         return True
 
     def _read(self, size: int) -> bytes:
+        if self._damage:
+            raise self._damage
         try:
             return self._stream.read(size)
         except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as error:
@@ -155,14 +194,15 @@ def source_of(file: BinaryIO, path: Path) -> Source:
         UsageError: It is of a kind that is not read here; the message says what to do.
         DamagedFile: It cannot be read.
     """
-    source = _decompressed(Source(file, file if is_plain_file(path) else None))
+    plain = is_plain_file(path)
+    source = _decompressed(Source(file, file if plain else None, FileSize(file) if plain else None))
     if what := _other_kind(source.peek(512)):
         raise UsageError(f"{path} is {what.format(file=path)}")
     head = source.peek(16)
     for mark, encoding in WIDE.items():
         if head.startswith(mark):
             source.drop(len(mark))
-            return Source(Recoded(source, encoding))
+            return Source(Recoded(source, encoding), size=source.size)
     if b"\0" in head:
         raise UsageError(
             f"{path} is neither UTF-8, nor UTF-16 or UTF-32 with a byte order mark; is this a file of visits?"
@@ -176,7 +216,7 @@ def _decompressed(source: Source) -> Source:
     head = source.peek(6)
     for first, opener in DECOMPRESSED.items():
         if head.startswith(first):
-            return Source(opener(_as_file(source)))
+            return Source(opener(_as_file(source)), size=source.size)
     return source
 
 
