@@ -198,12 +198,22 @@ def _result_part(run: Mapping[str, Any]) -> ResultPart:
     return range(run["first"], run["first"] + len(run["results"])), run["results"]
 
 
-def extend(task_id: str, add: int | None, count: int | None, expected: int | None) -> Call[Task]:
+def extend(
+    task_id: str,
+    add: int | None,
+    count: int | None,
+    items: Iterable[object] | None,
+    expected: int | None,
+) -> Call[Task]:
     """Add steps to a running task."""
-    if (add is None) is (count is None):
-        raise InvalidInput("extend takes either add, or count, the new total", field="count")
+    if [add, count, items].count(None) != 2:
+        raise InvalidInput("extend takes either add, or count, the new total, or items", field="count")
     given = {"add": add, "count": count, "from": expected}
-    body = {name: natural(value, name) for name, value in given.items() if value is not None}
+    body: dict[str, object] = {
+        name: natural(value, name) for name, value in given.items() if value is not None
+    }
+    if items is not None:
+        body["items"] = [item for piece in pieces_of(items) for item in piece.items]
     return cast(Task, (yield _post(task_id, "extend", body)))
 
 

@@ -160,8 +160,21 @@ def test_large_results_are_sent_in_several_requests() -> None:
     assert [[one["step"] for one in part] for part in slices_of(found)] == [[0, 1], [2, 3], [4]]
 
 
-@pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])
-def test_an_extension_that_makes_no_sense_is_not_sent(make_client: MakeClient, asked: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"add": 1, "count": 2},
+        {"add": 1, "items": ["a"]},
+        {"count": 2, "items": ["a"]},
+        {"add": 1, "count": 2, "items": ["a"]},
+        {"add": -1},
+        {"add": True},
+        {"items": "ab"},
+        {"items": [{1}]},
+    ],
+)
+def test_an_extension_that_makes_no_sense_is_not_sent(make_client: MakeClient, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         make_client("http://127.0.0.1:1", "http://127.0.0.1:1").extend("any", **asked)
 
