@@ -68,7 +68,7 @@ def start(
     more: Mapping[str, object],
 ) -> Call[str]:
     """Start a task, and return its id."""
-    given = {"job": job, "params": checked_params(params), **more}
+    given = {"job": checked_job(job), "params": checked_params(params), **more}
     # The id is generated here, so that a request which is sent twice starts one task.
     task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
     body: dict[str, object] = {"task_id": task_id}
@@ -243,6 +243,19 @@ def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
     body = {} if params is None else {"params": checked_params(params)}
     answer = yield ServiceRequest(TRIGGER_APP, "POST", path, body)
     return str(answer["task_id"])
+
+
+def checked_job(job: object) -> str | None:
+    """Return the name of a job; None for none.
+
+    Raises:
+        InvalidInput: It is something else, such as the function itself.
+    """
+    if job is not None and not isinstance(job, str):
+        raise InvalidInput(
+            f'job is {quoted(job)}; it must be the job\'s name, as in @job("resize")', field="job"
+        )
+    return job
 
 
 def checked_params(params: object) -> dict[str, Any] | None:

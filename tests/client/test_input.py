@@ -74,6 +74,12 @@ def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: lis
         (lambda client: client.get_schedule(7), "name is 7; it must be a text of 1 to 100 of "),
         (lambda client: client.map("demo", "a.txt"), "items is 'a.txt'; it must be items, in a list or"),
         (lambda client: client.map("demo", None), "items is None; it must be items, in a list or"),
+        (lambda client: client.map("demo", {"a": 1}), "items is {'a': 1}; it must be items, in a list or"),
+        (lambda client: client.map("demo", bytearray(b"a")), "items is bytearray(b'a'); it must be items"),
+        (lambda client: client.map(len, [1]), "job is <built-in function len>; it must be the job's name"),
+        (lambda client: client.start(1, job=len), "job is <built-in function len>; it must be the job's n"),
+        (lambda client: client.schedule("some", "@daily", count=1, job=7), "job is 7; it must be the job's"),
+        (lambda client: client.expect("some", "@daily", job=7), "job is 7; it must be the job's name, as i"),
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_sent(
