@@ -205,22 +205,25 @@ def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
     assert (again.status, again.detail) == (404, "no task some is known")
 
 
+OF_DONE_APP = "the answer of done_app (DONE_URL sets its address)"
+
+
 @pytest.mark.parametrize(
     ("status", "data", "location", "detail"),
     [
-        (308, b"", "https://example.org/tasks", "the answer is a redirect to https://example.org/tasks"),
-        (200, b"null", None, "the answer is not a JSON object: null"),
-        (404, b'"gone"', None, 'the answer is not a JSON object: "gone"'),
+        (308, b"", "https://example.org/tasks", f"{OF_DONE_APP} is a redirect to https://example.org/tasks"),
+        (200, b"null", None, f"{OF_DONE_APP} is not a JSON object: null"),
+        (404, b'"gone"', None, f'{OF_DONE_APP} is not a JSON object: "gone"'),
         (403, b'{"message": "Forbidden"}', None, '{"message": "Forbidden"}'),
         (422, b'{"detail": "no such step"}', None, "no such step"),
-        (200, b"[" * 100_000, None, "the answer is not JSON: [["),
+        (200, b"[" * 100_000, None, f"{OF_DONE_APP} is not JSON: [["),
     ],
 )
 def test_an_answer_that_is_not_of_the_service_says_what_came(
     status: int, data: bytes, location: str | None, detail: str
 ) -> None:
     with pytest.raises(ApiError) as caught:
-        content_of(status, data, location)
+        content_of("done_app", status, data, location)
 
     assert caught.value.status == status
     assert caught.value.detail.startswith(detail)
