@@ -99,6 +99,11 @@ def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment
     return installed(tmp_path_factory.mktemp("server"), f"{wheel}[server,demo]")
 
 
+@pytest.fixture(scope="module")
+def for_chords(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return installed(tmp_path_factory.mktemp("chords"), f"{wheel}[celery]")
+
+
 @pytest.fixture
 def settings(valkey: RunningServer) -> Iterator[dict[str, str]]:
     """Free ports, and an empty server at REDIS_URL."""
@@ -156,6 +161,20 @@ def test_the_command_is_one_sentence_without_the_extra(client_only: Environment)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.endswith(" is not installed): pip install 'donebit[server]'\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "extras"),
+    [("donebit.demo", "server,demo"), ("celery --app done_app.worker --quiet worker", "server")],
+)
+def test_the_extra_for_chords_is_not_that_of_the_server(
+    for_chords: Environment, command: str, extras: str
+) -> None:
+    done = for_chords.run("python", "-m", *command.split(), PYTHONWARNINGS="ignore")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f" is not installed): pip install 'donebit[{extras}]'\n")
     assert done.stderr.count("\n") == 1
 
 

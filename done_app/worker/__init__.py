@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from donebit.extras import needing
+
 if TYPE_CHECKING:
     from celery import Celery
 
@@ -12,6 +14,7 @@ def __getattr__(name: str) -> Celery:
     """Make `app` when Celery asks for it: making it reads the settings and may exit the process."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401, PLC0415 - as above
+    with needing("server", "done_app.worker"):
+        from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401, PLC0415 - as above
 
     return worker_app.app

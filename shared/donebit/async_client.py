@@ -122,10 +122,11 @@ class AsyncDonebit(AsyncScheduleRequests):
         *,
         add: int | None = None,
         count: int | None = None,
+        items: Iterable[object] | None = None,
         expected: int | None = None,
     ) -> Task:
         """Add steps to a running task, as `Donebit.extend` does."""
-        return await self._run(calls.extend(task_id, add, count, expected))
+        return await self._run(calls.extend(task_id, add, count, items, expected))
 
     async def close_task(self, task_id: str, *, expected: int | None = None) -> Task:
         """Close an open task, as `Donebit.close_task` does."""

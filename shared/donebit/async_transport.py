@@ -61,7 +61,8 @@ class AsyncTransport(Services):
                 if one.is_last or answer.status_code not in RETRIED_STATUSES:
                     if one.is_repeat and was_deleted(request.method, answer.status_code, answer.content):
                         return None
-                    return content_of(answer.status_code, answer.content, answer.headers.get("Location"))
+                    location = answer.headers.get("Location")
+                    return content_of(request.service, answer.status_code, answer.content, location)
             await self.pause(one.pause)
         raise AssertionError("the pauses do not end")
 

@@ -68,7 +68,7 @@ def start(
     more: Mapping[str, object],
 ) -> Call[str]:
     """Start a task, and return its id."""
-    given = {"job": job, "params": checked_params(params), **more}
+    given = {"job": checked_job(job), "params": checked_params(params), **more}
     # The id is generated here, so that a request which is sent twice starts one task.
     task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
     body: dict[str, object] = {"task_id": task_id}
@@ -198,12 +198,22 @@ def _result_part(run: Mapping[str, Any]) -> ResultPart:
     return range(run["first"], run["first"] + len(run["results"])), run["results"]
 
 
-def extend(task_id: str, add: int | None, count: int | None, expected: int | None) -> Call[Task]:
+def extend(
+    task_id: str,
+    add: int | None,
+    count: int | None,
+    items: Iterable[object] | None,
+    expected: int | None,
+) -> Call[Task]:
     """Add steps to a running task."""
-    if (add is None) is (count is None):
-        raise InvalidInput("extend takes either add, or count, the new total", field="count")
+    if [add, count, items].count(None) != 2:
+        raise InvalidInput("extend takes either add, or count, the new total, or items", field="count")
     given = {"add": add, "count": count, "from": expected}
-    body = {name: natural(value, name) for name, value in given.items() if value is not None}
+    body: dict[str, object] = {
+        name: natural(value, name) for name, value in given.items() if value is not None
+    }
+    if items is not None:
+        body["items"] = [item for piece in pieces_of(items) for item in piece.items]
     return cast(Task, (yield _post(task_id, "extend", body)))
 
 
@@ -233,6 +243,19 @@ def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
     body = {} if params is None else {"params": checked_params(params)}
     answer = yield ServiceRequest(TRIGGER_APP, "POST", path, body)
     return str(answer["task_id"])
+
+
+def checked_job(job: object) -> str | None:
+    """Return the name of a job; None for none.
+
+    Raises:
+        InvalidInput: It is something else, such as the function itself.
+    """
+    if job is not None and not isinstance(job, str):
+        raise InvalidInput(
+            f'job is {quoted(job)}; it must be the job\'s name, as in @job("resize")', field="job"
+        )
+    return job
 
 
 def checked_params(params: object) -> dict[str, Any] | None:

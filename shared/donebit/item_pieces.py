@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from donebit.errors import InvalidInput
@@ -25,10 +25,10 @@ def pieces_of(items: Iterable[object]) -> Iterator[Piece]:
     """Cut items into pieces, each for one request; they are gone through only as far as pieces are taken.
 
     Raises:
-        InvalidInput: An item cannot be written as JSON, or the items are none or a text.
+        InvalidInput: An item cannot be written as JSON, or the items are none, a text or a mapping.
     """
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
-        # Each character would be an item.
+    if isinstance(items, Mapping | str | bytes | bytearray) or not isinstance(items, Iterable):
+        # Each character would be an item, and the values of a mapping would be lost.
         shown = f"{items!r}"[:120]
         raise InvalidInput(
             f"items is {shown}; it must be items, in a list or another iterable", field="items"

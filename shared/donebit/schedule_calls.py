@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-from donebit.calls import Call, checked_params
+from donebit.calls import Call, checked_job, checked_params
 from donebit.names import checked_name
 from donebit.step_numbers import natural
 from donebit.transport import TRIGGER_APP, ServiceRequest
@@ -56,7 +56,11 @@ def schedule(
         params: The parameters of the job's function.
         fields: Further fields, of the schedule or of its task; those that are None are left out.
     """
-    given: dict[str, object] = {**fields, "params": checked_params(params)}
+    given: dict[str, object] = {
+        **fields,
+        "job": checked_job(fields.get("job")),
+        "params": checked_params(params),
+    }
     given = {field: value for field, value in given.items() if value is not None}
     given |= {"count": natural(given["count"], "count")} if "count" in given else {}
     body: dict[str, object] = {"cron": cron}
@@ -100,6 +104,7 @@ def delete(name: str) -> Call[None]:
 
 def expect(name: str, cron: str, more: Mapping[str, object]) -> Call[ExpectationState]:
     """Expect a task to be done, or started, before each deadline."""
+    checked_job(more.get("job"))
     wanted = ServiceRequest(TRIGGER_APP, "PUT", _expectation(name), {"cron": cron, **more})
     return cast(ExpectationState, (yield wanted))
 

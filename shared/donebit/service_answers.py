@@ -15,10 +15,11 @@ def was_deleted(method: str, status: int, data: bytes) -> bool:
     return method == "DELETE" and status == HTTPStatus.NOT_FOUND and is_own
 
 
-def content_of(status: int, data: bytes, location: str | None) -> Any:
+def content_of(service: str, status: int, data: bytes, location: str | None) -> Any:
     """Return an answer's JSON.
 
     Args:
+        service: which was asked: `done_app`. Another may have answered, as where an address is wrong.
         location: the header of that name, where a redirect leads to.
 
     Raises:
@@ -27,14 +28,15 @@ def content_of(status: int, data: bytes, location: str | None) -> Any:
     if status == HTTPStatus.NO_CONTENT:
         return None
     text = data[:200].decode(errors="replace")
+    answer = f"the answer of {service} ({service.removesuffix('_app').upper()}_URL sets its address)"
     if location and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        raise ApiError(status, f"the answer is a redirect to {location}, which is not followed")
+        raise ApiError(status, f"{answer} is a redirect to {location}, which is not followed")
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):  # the page of a proxy, or of another service
-        raise ApiError(status, f"the answer is not JSON: {text}") from None
+        raise ApiError(status, f"{answer} is not JSON: {text}") from None
     if not isinstance(content, dict):
-        raise ApiError(status, f"the answer is not a JSON object: {text}")
+        raise ApiError(status, f"{answer} is not a JSON object: {text}")
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         raise ApiError(status, str(content.get("detail") or text))
     return content

@@ -28,6 +28,7 @@ class TaskRequests(CallRunner):
         *,
         add: int | None = None,
         count: int | None = None,
+        items: Iterable[object] | None = None,
         expected: int | None = None,
     ) -> Task:
         """Add steps to a running task. A try whose answer is lost adds them once.
@@ -35,20 +36,22 @@ class TaskRequests(CallRunner):
         Args:
             task_id: The task's id.
             add: How many steps more; of two who add at once each adds its own. Or, in its place,
-            count: The new total.
+            count: The new total. Or, if the task's steps have items,
+            items: JSON values, one for each step more; all of them go in one request.
             expected: The total that the task must have before. None: any.
 
         Returns:
             The task as it is now.
 
         Raises:
-            InvalidInput: Not just one of add and count is given, or a value is not an integer from 0. Nothing
-                was sent.
+            InvalidInput: Not just one of add, count and items is given, a number is not an integer from 0, or
+                an item cannot be written as JSON. Nothing was sent.
             ApiError: 404 if the task is unknown or expired, 409 if it has ended or has another total than
-                expected, 422 if the new total is not above the old one or is too large.
+                expected, 413 if the items are too large for a request, 422 if the new total is not above the
+                old one or is too large, or an item is not what the job takes.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the steps may be added.
         """
-        return self._run(calls.extend(task_id, add, count, expected))
+        return self._run(calls.extend(task_id, add, count, items, expected))
 
     def pause(self, task_id: str) -> Task:
         """Pause a running task: steps in progress finish, and no further one begins until it is resumed.

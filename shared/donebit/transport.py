@@ -162,7 +162,8 @@ class Transport(Services):
                 if one.is_last or answer.status not in RETRIED_STATUSES:
                     if one.is_repeat and was_deleted(request.method, answer.status, answer.data):
                         return None
-                    return content_of(answer.status, answer.data, answer.headers.get("Location"))
+                    location = answer.headers.get("Location")
+                    return content_of(request.service, answer.status, answer.data, location)
             time.sleep(one.pause)
         raise AssertionError("the pauses do not end")
 

@@ -237,3 +237,18 @@ def test_items_for_a_task_that_others_fill_leave_it_open(donebit: Donebit, servi
 
     task = donebit.get(task_id)
     assert (task["state"], task["count"], task["open"]) == ("running", 2, True)
+
+
+def test_a_task_whose_steps_have_items_is_extended_by_items(donebit: Donebit) -> None:
+    task_id = donebit.map("length", ["a", "bb"])
+
+    with pytest.raises(ApiError, match="extend it by `items`"):
+        donebit.extend(task_id, add=1)
+    extended = donebit.extend(task_id, items=(text for text in ("ccc", "dddd")), expected=2)
+
+    assert extended["count"] == 4
+    with pytest.raises(ApiError, match=r"items\[1\] is 5; it must be a text"):
+        donebit.extend(task_id, items=["e", 5])
+    with pytest.raises(ApiError) as refused:
+        donebit.extend(task_id, items=["e"], expected=2)
+    assert (refused.value.status, donebit.get(task_id)["count"]) == (409, 4)

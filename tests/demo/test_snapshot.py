@@ -14,7 +14,7 @@ from donebit.demo import server
 from donebit.demo.errors import CannotStart
 from donebit.demo.ports import free_server_port
 from donebit.demo.probes import redis_answers
-from donebit.demo.snapshot import LOG_FOLDER, MANIFEST, SNAPSHOT
+from donebit.demo.snapshot import LOG_FOLDER, MANIFEST, SNAPSHOT, refuse_newer_data
 from tests.started import eventually
 
 FILES = ("appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof")
@@ -91,3 +91,17 @@ def test_a_snapshot_beside_leftovers_of_the_file_is_refused(tmp_path: Path) -> N
         server.choose(None, folder, 1)
 
     assert (folder / SNAPSHOT).exists()
+
+
+@pytest.mark.parametrize("file", [SNAPSHOT, f"{LOG_FOLDER}/{FILES[0]}"])
+def test_data_of_a_newer_server_are_refused_and_left_as_they_are(tmp_path: Path, file: str) -> None:
+    (tmp_path / LOG_FOLDER).mkdir()
+    (tmp_path / file).write_bytes(b"VALKEY080 and more")
+
+    with pytest.raises(CannotStart, match=r"Valkey 9 or newer, and redis-server 7\.0\.15 cannot read them: "):
+        refuse_newer_data(tmp_path, "redis-server 7.0.15", (7, 0, 15))
+
+    assert (tmp_path / file).read_bytes() == b"VALKEY080 and more"
+    refuse_newer_data(tmp_path, "valkey-server 9.1.2", (9, 1, 2))
+    (tmp_path / file).write_bytes(b"REDIS0010 and more")
+    refuse_newer_data(tmp_path, "redis-server 7.0.15", (7, 0, 15))

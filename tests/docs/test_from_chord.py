@@ -135,6 +135,8 @@ def test_a_chord_loses_the_task_of_a_killed_worker_and_the_callback(reader: Read
     worker = reader.start_worker()
     reader.start_chord()
     eventually(lambda: worker.err.count("received") == 2 and "succeeded" in worker.err, DONE_SECONDS)
+    # One that is received and not yet acknowledged would come back.
+    eventually(lambda: reader.server.client.hlen("unacked") == 0)
 
     os.killpg(worker.process.pid, signal.SIGKILL)
     worker.process.wait()

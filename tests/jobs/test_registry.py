@@ -274,11 +274,6 @@ def test_a_module_of_jobs_that_configures_logging_silences_nobody(write_module: 
         enable_loggers()
 
 
-def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
-    with pytest.raises(ConfigurationError, match=r"^JOBS: module 'no_such_module' cannot be imported: "):
-        load_jobs(Settings(jobs=("no_such_module",)))
-
-
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import socket
 from typing import Annotated, Any
 
 import pytest
@@ -23,6 +24,18 @@ def item_by_field(step: int, item: int = Field(ge=1)) -> None: ...
 def test_a_field_as_a_default_is_refused(function: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"the default of (n|item) is a Field"):
         Job.from_function(job("bounded")(function))
+
+
+def param_of_no_json(step: int, *, n: int = 3, link: socket) -> None: ...
+
+
+def item_of_no_json(step: int, item: list[socket], *, n: int = 3) -> None: ...
+
+
+@pytest.mark.parametrize(("function", "name"), [(param_of_no_json, "link"), (item_of_no_json, "item")])
+def test_a_type_that_json_cannot_have_is_refused_by_its_name(function: Callable[..., Any], name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^job linked: .* from JSON: {name}: [^\n]*socket'>$"):
+        Job.from_function(job("linked")(function))
 
 
 def test_a_default_in_an_annotation_alone_is_refused() -> None:

@@ -216,7 +216,7 @@ def test_the_page_of_a_problem_ends_in_one_full_stop(services: Services, path: s
     page = services.trigger.get(path, headers={"Accept": "text/html"}).text
 
     detail = re.findall("<p>(.*?)</p>", page[page.index("<h1>") :])[0]
-    assert detail.endswith((" URL.", " or .."))
+    assert detail.endswith((" POST.", " or .."))
 
 
 @pytest.mark.parametrize("act", ["cancel", "pause", "resume", "extend", "delete"])

@@ -377,7 +377,12 @@ def test_a_body_above_the_limit_is_refused(
 
 
 def test_a_method_that_is_not_there_is_a_problem_too(services: Services) -> None:
-    problem_of(services.trigger.open("/tasks", method="PATCH"), 405)
+    problem = problem_of(services.trigger.open("/tasks", method="PATCH"), 405)
+    # Sent by who has the addresses of two services the wrong way round.
+    swapped = problem_of(services.done.post("/tasks", json={"count": 1}), 405)
+
+    assert problem["detail"] == "PATCH is not allowed at '/tasks' of trigger_app, which takes OPTIONS, POST"
+    assert swapped["detail"] == "POST is not allowed at '/tasks' of done_app, which takes GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("service", ["trigger", "done", "distinct"])

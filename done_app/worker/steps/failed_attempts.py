@@ -11,7 +11,7 @@ from donebit import logs
 from donebit.completion.failing import Failure
 from donebit.completion.task import Task
 from donebit.exceptions import name_of
-from donebit.formatting import plural
+from donebit.formatting import count_of
 from donebit.jobs.registry import Job
 from donebit.traces import traces
 
@@ -48,11 +48,10 @@ class FailedAttempts:
     def _log(self, step: int, error: str, failure: Failure, raised: BaseException | None) -> None:
         if failure.gave_up:
             log.error(
-                "step %d of task %s failed for good after %d %s: %s",
+                "step %d of task %s failed for good after %s: %s",
                 step,
                 self.task.id,
-                failure.attempts,
-                plural(failure.attempts, "attempt"),
+                count_of(failure.attempts, "attempt"),
                 error,
                 exc_info=raised,
             )

@@ -15,7 +15,9 @@ from donebit.extras import needing
 def main(arguments: list[str]) -> int:
     """Run until stopped, and return the exit code."""
     with needing("server,demo", "donebit.demo"):
-        import celery  # noqa: F401, PLC0415 - which all that is forked needs
+        # Which all that is forked needs; the extra `celery` brings only the first.
+        import celery  # noqa: F401, PLC0415
+        import cronsim  # noqa: F401, PLC0415
 
     # Elsewhere libraries of the system may not survive a fork.
     forks = Forks() if sys.platform == "linux" else None

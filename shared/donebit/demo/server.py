@@ -17,7 +17,7 @@ from pathlib import Path
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
 from donebit.demo.probes import Probe
-from donebit.demo.snapshot import adopt_snapshot
+from donebit.demo.snapshot import adopt_snapshot, refuse_newer_data
 from donebit.errors import StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.redis_url import read
@@ -61,7 +61,7 @@ def choose(
 
     Raises:
         CannotStart: The user's own server cannot be reached, or refuses the password; or the data folder
-            has an append-only file without its manifest.
+            has an append-only file without its manifest, or is of a newer server.
         ConfigurationError: Its address is none, or it would evict keys.
     """
     if redis_url is not None:
@@ -74,9 +74,11 @@ def choose(
     if binary is None:
         argv = (sys.executable, "-m", "donebit.demo.fake_server", str(port))
         return Server(url, f"fakeredis at {LOOPBACK}:{port}, in memory only", argv, port, WARNING)
+    version = version_of(binary) or ()
+    name = f"{binary.name} {'.'.join(map(str, version))}"
+    refuse_newer_data(folder, name, version)
     adopt_snapshot(folder)
-    version = ".".join(map(str, version_of(binary) or ()))
-    description = f"{binary.name} {version} at {LOOPBACK}:{port}, its data in {folder}/"
+    description = f"{name} at {LOOPBACK}:{port}, its data in {folder}/"
     return Server(url, description, command(binary, folder, port), port)
 
 

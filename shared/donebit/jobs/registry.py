@@ -6,8 +6,9 @@ import importlib
 import inspect
 import json
 import logging
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MethodType
@@ -30,6 +31,8 @@ from donebit.retry_policy import RetryPolicy
 BUILT_IN = "donebit.jobs.builtin"
 log = logging.getLogger(__name__)
 
+MOVE_IT = "a job is a function of the module itself"
+ON_THE_PATH = "it must be installed, or in the folder in which `python -m` is started"
 MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebit 0.2"
 
 
@@ -175,6 +178,8 @@ def check_jobs(settings: Settings) -> Jobs:
     for module, of_module in _jobs_by_module(settings).items():
         if not of_module:
             log.warning("JOBS: module %r has no job: none of its functions is decorated with @job", module)
+        for method, name in _methods_with_a_name(module, {one.name for one in of_module}):
+            log.warning("JOBS: module %r has no job %r: %s is in a class; %s", module, name, method, MOVE_IT)
     return load_jobs(settings)
 
 
@@ -190,14 +195,48 @@ def _jobs_of(module: str) -> list[Job]:
     except DonebitError:  # of @job, which says all there is to say
         raise
     except ImportError as error:
-        # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
-        moved = f"; {MOVED}" if error.name in ("shared", "shared.jobs") else ""
-        raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}{moved}") from error
+        raise _not_imported(module, f"{error}{_advice(module, error.name)}") from error
     except (Exception, SystemExit) as error:  # of the module's own code
-        raise ConfigurationError(
-            f"JOBS: module {module!r} cannot be imported: {describe(error)}{_place_of(error)}"
-        ) from error
+        why = f"{describe(error)}{_place_of(error)}{_advice(module, None)}"
+        raise _not_imported(module, why) from error
     return [Job.from_function(member) for member in list(members) if _is_job(member)]
+
+
+def _not_imported(module: str, why: str) -> ConfigurationError:
+    return ConfigurationError(f"JOBS: module {module!r} cannot be imported: {why}")
+
+
+def _advice(module: str, missing: str | None) -> str:
+    """What to do about a module that cannot be imported, after a semicolon; empty where that is plain.
+
+    Args:
+        missing: what was not found: the module, its package, or what the module itself imports.
+    """
+    # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
+    if missing in ("shared", "shared.jobs"):
+        return f"; {MOVED}"
+    if "/" in module or module.startswith(".") or module.endswith(".py"):
+        as_imported = module.removesuffix(".py").strip("./").replace("/", ".")
+        return f"; JOBS takes the names of modules, as in `import {as_imported}`"
+    if missing is not None and f"{module}.".startswith(f"{missing}."):
+        return f"; {ON_THE_PATH}"
+    return ""
+
+
+def _methods_with_a_name(module: str, found: Container[str]) -> Iterator[tuple[str, str]]:
+    """The methods of a module's own classes that are decorated with @job, each with the name of that job.
+
+    Args:
+        found: the names of the jobs that the module has all the same.
+    """
+    for owner in list(vars(sys.modules[module]).values()):
+        # Its type is asked, as it may be a proxy. What is imported is another module's.
+        if issubclass(type(owner), type) and owner.__module__ == module:
+            for name, member in vars(owner).items():
+                function = member.__func__ if type(member) in (staticmethod, classmethod) else member
+                options = inspect.getattr_static(function, MARK, None)
+                if options is not None and options.name not in found:
+                    yield f"{owner.__name__}.{name}", options.name
 
 
 def _place_of(error: BaseException) -> str:

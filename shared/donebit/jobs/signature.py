@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
@@ -42,9 +42,7 @@ def read_signature(name: str, function: Callable[..., object]) -> Signature:
     try:
         return _read_signature(name, function)
     except PydanticUserError as error:
-        # What follows its first sentence is advice for authors of models, and an address.
-        why: object = error.message.partition("\n")[0].partition(". ")[0]
-        raise cannot_be_read(name, why) from error
+        raise cannot_be_read(name, _first_sentence(error)) from error
     except (NameError, TypeError, ValueError) as error:
         raise cannot_be_read(name, error) from error
 
@@ -63,16 +61,14 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
     keywords = [one for one in others if not _is_results(one)]
     # Prefixed, as a parameter may have the name of an attribute that every model has.
     fields: dict[str, Any] = {
-        PREFIX + one.name: (
-            Any if one.annotation is one.empty else one.annotation,
-            Field(... if one.default is one.empty else one.default, alias=one.name),
-        )
+        PREFIX + one.name: _field(one)
         for one in keywords
         if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
     }
     if unnamed := [one.name for one in others if one.kind is one.POSITIONAL_ONLY]:
         raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
     step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
+    _refuse_unreadable(fields if item is None else {PREFIX + item.name: _field(item), **fields})
     params = create_model(name, __base__=_base(keywords), **fields)
     _refuse_defaults_of_fields(keywords, params)
     made = None if item is None else ItemType.of(name, item.annotation)
@@ -85,6 +81,12 @@ def _by_place(*found: inspect.Parameter) -> Sequence[inspect.Parameter]:
     return found
 
 
+def _field(one: inspect.Parameter) -> tuple[Any, FieldInfo]:
+    """A parameter as a model's field: its type and its default."""
+    default = Field(... if one.default is one.empty else one.default, alias=one.name)
+    return Any if one.annotation is one.empty else one.annotation, default
+
+
 def _refuse_fields_as_defaults(others: Iterable[inspect.Parameter]) -> None:
     """Refuse `n: int = Field(3, ge=1)`: nothing checks the bound, and the default is the Field itself."""
     for one in others:
@@ -93,6 +95,20 @@ def _refuse_fields_as_defaults(others: Iterable[inspect.Parameter]) -> None:
                 f"the default of {one.name} is a Field, which has a meaning in an annotation only, as in "
                 f"`{one.name}: Annotated[int, Field(ge=1)] = 3`"
             )
+
+
+def _refuse_unreadable(fields: Mapping[str, Any]) -> None:
+    """Refuse a parameter whose type JSON cannot be converted to, by its name: the type alone may be none."""
+    for name, field in fields.items():
+        try:
+            create_model(name, __base__=Strict, **{name: field})
+        except PydanticUserError as error:
+            raise TypeError(f"{name.removeprefix(PREFIX)}: {_first_sentence(error)}") from error
+
+
+def _first_sentence(error: PydanticUserError) -> str:
+    """What is wrong; what follows is advice for authors of models, and an address."""
+    return error.message.partition("\n")[0].partition(". ")[0]
 
 
 def _refuse_defaults_of_fields(keywords: Iterable[inspect.Parameter], params: type[BaseModel]) -> None:

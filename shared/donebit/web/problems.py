@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
-from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from donebit import wording
 from donebit.errors import DonebitError, InvalidInput, Refused
@@ -163,6 +163,10 @@ def of_http_error(error: HTTPException) -> Response:
     detail = error.description or str(error)
     if isinstance(error, NotFound) and error is request.routing_exception:
         detail = f"nothing is at {request.path[:200]!r}; /docs/ lists the addresses of {current_app.name}"
+    if isinstance(error, MethodNotAllowed) and detail == MethodNotAllowed.description:
+        taken = ", ".join(sorted(error.valid_methods or ()))
+        place = f"{request.path[:200]!r} of {current_app.name}"
+        detail = f"{request.method} is not allowed at {place}, which takes {taken}"
     answer = problem(HTTPStatus(error.code or 500), detail)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

@@ -42,7 +42,10 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
     ended = run_module(module, arguments, Path.cwd(), environment)
 
     assert ended.returncode == 2
-    assert ended.stderr == "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'\n"
+    assert ended.stderr == (
+        "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'; "
+        "it must be installed, or in the folder in which `python -m` is started\n"
+    )
 
 
 def test_a_worker_does_not_start_with_jobs_that_raise_at_import(

@@ -326,14 +326,24 @@ def test_the_traceback_is_logged_once_when_the_step_gives_up(
     assert caplog.text.count("Traceback") == 1
 
 
-def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(
+def test_a_step_that_has_one_attempt_gives_up_after_one_attempt(
     bench: MakeBench, caplog: pytest.LogCaptureFixture
 ) -> None:
+    made = bench(1, lambda step: 1 // step)
+    made.run(0, 1, max_attempts=1)
+
+    (line,) = caplog.records
+    assert line.getMessage() == (
+        f"step 0 of task {made.task.id} failed for good after 1 attempt: "
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
+
+
+def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(bench: MakeBench) -> None:
     made = bench(5, lambda step: 1 // (step - 2))
 
     outcome = made.run(0, 5, max_attempts=1)
 
-    assert "failed for good after 1 attempt: " in caplog.text
     assert outcome.to_retry.ranges == []
     assert outcome.ended
     assert lifecycle.get_task(made.store, made.task.id).task.state is State.FAILED
