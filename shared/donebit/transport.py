@@ -26,6 +26,7 @@ RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may ans
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 MOST_CONNECTIONS = 100  # kept to a service, as many as AsyncDonebit has
 DEEPEST_NAME = 5  # in a message
+HIGHEST_PORT = 65_535
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
@@ -224,9 +225,12 @@ def _token_of_environment() -> str | None:
 def _resolve_address(given: str | None, service: str, port: str) -> str:
     """Return the address given, else the one that the environment names, as the services read it."""
     setting = f"{service}_URL"
-    named = given or os.environ.get(setting)
-    host, port = os.environ.get("HOST") or LOOPBACK, os.environ.get(f"{service}_PORT") or port
-    return checked_url(setting, named or address(host, port)).rstrip("/")
+    if named := given or os.environ.get(setting):
+        return checked_url(setting, named).rstrip("/")
+    port = os.environ.get(f"{service}_PORT") or port
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= HIGHEST_PORT):
+        raise InvalidInput(f"{service}_PORT is {port!r}; it must be a number from 1 to {HIGHEST_PORT}")
+    return checked_url(setting, address(os.environ.get("HOST") or LOOPBACK, port))
 
 
 def _connection_pool() -> urllib3.PoolManager:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
@@ -130,6 +131,14 @@ def test_a_timeout_may_be_a_number_of_any_kind(make_client: MakeClient, given: A
 def test_an_address_that_is_no_url_is_refused(make_client: MakeClient, address: Any) -> None:
     with pytest.raises(InvalidInput, match=r"^TRIGGER_URL is .*; it must be a URL such as http://"):
         make_client(address)
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "80 ", "\u0663"])
+def test_a_port_of_the_environment_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("TRIGGER_PORT", port)
+
+    with pytest.raises(InvalidInput, match=rf"^TRIGGER_PORT is {re.escape(repr(port))}; .* from 1 to 65535$"):
+        Donebit()
 
 
 @pytest.mark.parametrize("user", ["ada", "ada:secret", ":secret"])
