@@ -32,9 +32,12 @@ def newer_worker(stack: Stack) -> Iterator[Started]:
         started.end()
 
 
+def alive_workers(stack: Stack) -> list[dict[str, Any]]:
+    return [one for one in ask("GET", f"{stack.done}/workers").said["workers"] if one["alive"]]
+
+
 def jobs_of_workers(stack: Stack) -> list[list[str]]:
-    found = ask("GET", f"{stack.done}/workers").said["workers"]
-    return [worker["jobs"] for worker in found if worker["alive"]]
+    return [worker["jobs"] for worker in alive_workers(stack)]
 
 
 def create(stack: Stack, job: str, folder: Path, count: int) -> str:
@@ -71,7 +74,8 @@ def test_steps_go_to_the_worker_that_can_run_them(stack: Stack, tmp_path: Path, 
 def test_that_no_worker_can_run_it_is_said_and_a_later_one_does(
     stack: Stack, tmp_path: Path, job: str, why: str
 ) -> None:
-    (worker,) = [one for one in ask("GET", f"{stack.done}/workers").said["workers"] if one["alive"]]
+    eventually(lambda: len(alive_workers(stack)) == 1, 60, what="the worker of the test before does not end")
+    (worker,) = alive_workers(stack)
     task_id = create(stack, job, tmp_path, 3)
     expected = why.format(worker["worker"])
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from donebit import clock
 from donebit.store import Store
 from donebit.store.client import connect
 from tests.conftest import everything
@@ -35,7 +36,9 @@ def services(full_server: RunningServer, lasting: Services) -> Services:
     """The services over a server that has some activity and a task, and is full since."""
     full_server.client.config_set("maxmemory", 0)
     full_server.client.flushall()
-    lasting.distinct.post("/events/e", json={"users": [7, 8]})
+    for days in (0, 1, 7):  # so that periods have users in common
+        at = (clock.now() - timedelta(days=days)).isoformat()
+        lasting.distinct.post("/events/e", json={"users": [7, 8], "at": at})
     lasting.distinct.put("/flags/f/users", json={"users": [7]})
     lasting.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
     full_server.client.config_set("maxmemory", 1)
