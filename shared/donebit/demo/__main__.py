@@ -15,9 +15,8 @@ from donebit.extras import needing
 def main(arguments: list[str]) -> int:
     """Run until stopped, and return the exit code."""
     with needing("server,demo", "donebit.demo"):
-        # Which all that is forked needs; the extra `celery` brings only the first.
-        import celery  # noqa: F401, PLC0415
-        import cronsim  # noqa: F401, PLC0415
+        import celery  # noqa: F401, PLC0415 - which all that is forked needs
+        import cronsim  # noqa: F401, PLC0415 - which the extra `celery` does not bring
 
     # Elsewhere libraries of the system may not survive a fork.
     forks = Forks() if sys.platform == "linux" else None

@@ -380,12 +380,12 @@ class Leaving(Exception):
 
 class Groundless(Exception):
     @property
-    def __suppress_context__(self) -> bool:  # type: ignore[override]
+    def __suppress_context__(self) -> bool:  # type: ignore[override] # as a step may have it
         raise SystemExit(3)
 
 
 class Classless(Exception):
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc] # as a step may have it
     def __class__(self) -> Any:
         raise KeyboardInterrupt
 
