@@ -8,7 +8,7 @@
 #            the end of a file, and all behind them is passed over: rows are missing, and nothing says so.
 # Seen:      directly: python-xz 3 lines, pandas 2; after padding: python-xz 3 lines, pandas 1
 #
-# For Donebit: `donebit load` reads the streams one by one, and stops with an error at what is neither.
+# For Donebit: a file of visits is read stream by stream, and what is neither a stream nor padding is an error.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
