@@ -170,17 +170,22 @@ def load_jobs(settings: Settings) -> Jobs:
     Raises:
         ConfigurationError: a module cannot be imported, or two functions have the same name.
     """
-    return Jobs(one for of_module in _jobs_by_module(settings).values() for one in of_module)
+    return _together(_jobs_by_module(settings))
 
 
 def check_jobs(settings: Settings) -> Jobs:
     """As `load_jobs`, at the start of a program, with a warning for each module that has no job."""
-    for module, of_module in _jobs_by_module(settings).items():
+    found = _jobs_by_module(settings)
+    for module, of_module in found.items():
         if not of_module:
             log.warning("JOBS: module %r has no job: none of its functions is decorated with @job", module)
         for method, name in _methods_with_a_name(module, {one.name for one in of_module}):
             log.warning("JOBS: module %r has no job %r: %s is in a class; %s", module, name, method, MOVE_IT)
-    return load_jobs(settings)
+    return _together(found)
+
+
+def _together(found: Mapping[str, Iterable[Job]]) -> Jobs:
+    return Jobs(one for of_module in found.values() for one in of_module)
 
 
 def _jobs_by_module(settings: Settings) -> dict[str, list[Job]]:
