@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 
 from hypothesis import strategies as st
 from redis import Redis
@@ -50,6 +51,28 @@ def change(store: Store, seen: Seen, what: str, ago: int, user: int) -> None:
                 users.clear()
             elif what == "erase":
                 users.discard(user)
+
+
+def visits(store: Store, seen: Seen, made: Iterable[tuple[int, int]]) -> None:
+    """Have users here: how long ago, and who."""
+    for ago, user in made:
+        change(store, seen, "visit", ago, user)
+
+
+def clear_and_set_again(
+    store: Store,
+    look: Callable[[Store], object],
+    cleared: str,
+    first: Iterable[tuple[int, int]],
+    again: Iterable[tuple[int, int]],
+) -> Seen:
+    """Have a look keep what it counts, then bits cleared and as many set; returns who was there."""
+    seen = Seen(set)
+    visits(store, seen, first)
+    look(store)
+    change(store, seen, cleared, 2, 8)
+    visits(store, seen, again)
+    return seen
 
 
 def add(store: Store, what: str, ago: int, user: int) -> None:

@@ -11,7 +11,15 @@ from donebit.activity.analytics import day_windows
 from donebit.activity.analytics.day_windows import DayCounts, Window, count_windows, runs
 from donebit.activity.users.erasure import erase
 from donebit.store import Store, keys
-from tests.activity.analytics.changing_days import CHANGE, DAYS, Seen, bitops, change, day
+from tests.activity.analytics.changing_days import (
+    CHANGE,
+    DAYS,
+    Seen,
+    bitops,
+    change,
+    clear_and_set_again,
+    day,
+)
 from tests.activity.arranged import site_on
 
 WINDOWS = [Window(last, width) for last in range(DAYS) for width in (2, 3, 7) if last + 1 >= width]
@@ -59,13 +67,7 @@ def test_whatever_changes_they_are_counted_as_sets_would(
 def test_bits_cleared_and_as_many_set_are_another_window(
     store: Store, cleared: str, first: list[tuple[int, int]], again: list[tuple[int, int]]
 ) -> None:
-    seen = Seen(set)
-    for ago, user in first:
-        change(store, seen, "visit", ago, user)
-    counted(store)
-    change(store, seen, cleared, 2, 8)
-    for ago, user in again:
-        change(store, seen, "visit", ago, user)
+    seen = clear_and_set_again(store, counted, cleared, first, again)
 
     assert counted(store) == expected(seen)
 

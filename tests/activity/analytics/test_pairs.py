@@ -18,7 +18,15 @@ from donebit.activity.analytics.retention import Cohort
 from donebit.activity.users.erasure import erase
 from donebit.store import Store, kept_pairs, keys
 from donebit.store.kept_pairs import PairRow, Pairs
-from tests.activity.analytics.changing_days import CHANGE, DAYS, Seen, bitops, change, day
+from tests.activity.analytics.changing_days import (
+    CHANGE,
+    DAYS,
+    Seen,
+    bitops,
+    change,
+    clear_and_set_again,
+    day,
+)
 from tests.activity.arranged import site_on
 
 AGO = range(DAYS)[::-1]
@@ -109,13 +117,7 @@ def test_whatever_changes_pairs_are_counted_as_sets_would(
 def test_bits_cleared_and_as_many_set_are_another_pair(
     store: Store, cleared: str, first: list[tuple[int, int]], again: list[tuple[int, int]]
 ) -> None:
-    seen = Seen(set)
-    for ago, user in first:
-        change(store, seen, "visit", ago, user)
-    counted(store)
-    change(store, seen, cleared, 2, 8)
-    for ago, user in again:
-        change(store, seen, "visit", ago, user)
+    seen = clear_and_set_again(store, counted, cleared, first, again)
 
     assert counted(store) == expected(seen)
 
