@@ -68,10 +68,13 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
     if unnamed := [one.name for one in others if one.kind is one.POSITIONAL_ONLY]:
         raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
     step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
-    _refuse_unreadable(fields if item is None else {PREFIX + item.name: _field(item), **fields})
-    params = create_model(name, __base__=_base(keywords), **fields)
+    try:
+        params = create_model(name, __base__=_base(keywords), **fields)
+        made = None if item is None else ItemType.of(name, item.annotation)
+    except PydanticUserError:
+        _refuse_unreadable(fields if item is None else {PREFIX + item.name: _field(item), **fields})
+        raise
     _refuse_defaults_of_fields(keywords, params)
-    made = None if item is None else ItemType.of(name, item.annotation)
     return Signature(step_name, made, "".join(takes_results), params)
 
 
@@ -98,7 +101,7 @@ def _refuse_fields_as_defaults(others: Iterable[inspect.Parameter]) -> None:
 
 
 def _refuse_unreadable(fields: Mapping[str, Any]) -> None:
-    """Refuse a parameter whose type JSON cannot be converted to, by its name: the type alone may be none."""
+    """Refuse the first parameter whose type JSON cannot be converted to, by the parameter's name."""
     for name, field in fields.items():
         try:
             create_model(name, __base__=Strict, **{name: field})
