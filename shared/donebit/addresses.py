@@ -20,6 +20,11 @@ def address(host: str, port: int | str) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
+def url_setting(service: str) -> str:
+    """The environment variable that says where a service is, as DONE_URL of done_app."""
+    return f"{service.removesuffix('_app').upper()}_URL"
+
+
 def checked_url(setting: str, url: str) -> str:
     """Return a service's URL.
 

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from donebit.addresses import url_setting
 from donebit.errors import ApiError
 
 
@@ -28,7 +29,7 @@ def content_of(service: str, status: int, data: bytes, location: str | None) -> 
     if status == HTTPStatus.NO_CONTENT:
         return None
     text = data[:200].decode(errors="replace")
-    answer = f"the answer of {service} ({service.removesuffix('_app').upper()}_URL sets its address)"
+    answer = f"the answer of {service} ({url_setting(service)} sets its address)"
     if location and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise ApiError(status, f"{answer} is a redirect to {location}, which is not followed")
     try:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3 import exceptions
 
-from donebit.addresses import LOOPBACK, address, checked_url
+from donebit.addresses import LOOPBACK, address, checked_url, url_setting
 from donebit.errors import InvalidInput, ServiceUnreachable
 from donebit.secret_files import checked_token, read_secret, refuse_both
 from donebit.service_answers import content_of, was_deleted
@@ -99,9 +99,8 @@ class Services:
 
     def unreachable(self, service: str, reason: str) -> ServiceUnreachable:
         """Return the error that a service does not answer."""
-        setting = service.removesuffix("_app").upper()
         return ServiceUnreachable(
-            f"{service} at {self._addresses[service]} {reason} ({setting}_URL sets its address)"
+            f"{service} at {self._addresses[service]} {reason} ({url_setting(service)} sets its address)"
         )
 
     def tries(self, within_seconds: float | None) -> Iterator[Try]:

@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 
 from donebit import calls, config
-from donebit.addresses import checked_url
+from donebit.addresses import checked_url, url_setting
 from donebit.calls import Call, Pause, Value, Wanted
 from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.service import NO_RETRIES, ServiceClient
@@ -44,7 +44,7 @@ class Session:
             "distinct_app": given.distinct_address,
         }
         try:
-            return {name: checked_url(_variable(name), address) for name, address in addresses.items()}
+            return {name: checked_url(url_setting(name), address) for name, address in addresses.items()}
         except InvalidInput as error:
             raise UsageError(error.detail) from None
 
@@ -96,8 +96,3 @@ class Session:
         return ServiceClient(
             name, self.urls[name], token.get_secret_value() if token else None, retries=retries
         )
-
-
-def _variable(service: str) -> str:
-    """The environment variable that says where a service is."""
-    return f"{service.removesuffix('_app').upper()}_URL"
