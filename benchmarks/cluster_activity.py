@@ -14,7 +14,6 @@ from benchmarks import expressions, ingest, retention
 from benchmarks.figures import Figure
 from benchmarks.one_and_cluster import Side, Sides, beside, one_and_cluster, shares
 from donebit import clock
-from donebit.activity.analytics import pairs
 from donebit.activity.analytics.retention import Cohort
 from donebit.activity.events.ingest import record_ids
 from donebit.activity.periods.calendar import Calendar, Granularity, Period
@@ -22,6 +21,7 @@ from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids
+from donebit.store import kept_windows
 
 NEVER = 10**15  # users with whom a count is kept
 DENSE_BOUND, SPREAD_BOUND = 1.2, 1.1
@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
     with one_and_cluster() as sides:
         figures = ingested(sides)
     for users, bound in RETENTION_BOUNDS.items():
-        with one_and_cluster() as sides, patch.object(pairs, "KEPT_FROM", NEVER):
+        with one_and_cluster() as sides, patch.object(kept_windows, "KEPT_FROM", NEVER):
             what = f"12 x 12 retention, {users:,} users, nothing kept"
             figures.append(beside(what, sides, partial(matrix_of, users), at_most=bound))
     for users in UNION_USERS:

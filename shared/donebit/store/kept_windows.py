@@ -20,6 +20,8 @@ from donebit.store.rounds import answers_in_rounds
 
 KEPT_FOR = timedelta(days=2)  # since something in it changed, as it does each day where it is asked for
 LIVES = int(KEPT_FOR.total_seconds())
+# Users of a segment's periods, added up. With fewer, what is kept would not be small beside the bitmaps.
+KEPT_FROM = 1_000_000
 
 Counts = Mapping[str, Sequence[int]]  # name of a window -> the sum of its days' users, and its distinct users
 

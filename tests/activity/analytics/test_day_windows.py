@@ -7,10 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity.analytics import day_windows
 from donebit.activity.analytics.day_windows import DayCounts, Window, count_windows, runs
 from donebit.activity.users.erasure import erase
-from donebit.store import Store, keys
+from donebit.store import Store, kept_windows, keys
 from tests.activity.analytics.changing_days import (
     CHANGE,
     DAYS,
@@ -27,7 +26,7 @@ WINDOWS = [Window(last, width) for last in range(DAYS) for width in (2, 3, 7) if
 
 @pytest.fixture(autouse=True)
 def kept_of_few_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(day_windows, "KEPT_FROM", 0)
+    monkeypatch.setattr(kept_windows, "KEPT_FROM", 0)
 
 
 def counted(store: Store) -> DayCounts:
@@ -118,7 +117,7 @@ def test_what_was_counted_before_bits_were_cleared_is_not_kept(
 def test_what_few_users_leave_is_not_kept(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day_windows, "KEPT_FROM", 3)
+    monkeypatch.setattr(kept_windows, "KEPT_FROM", 3)
     seen = Seen(set)
     for ago in range(2):
         change(store, seen, "visit", ago, 7)

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity.analytics import cohort_rows, day_windows, paired_rows, pairs
+from donebit.activity.analytics import cohort_rows, paired_rows
 from donebit.activity.analytics.cohort_row import CohortRow, RowCounts
 from donebit.activity.analytics.day_windows import Window, count_windows
 from donebit.activity.analytics.retention import Cohort
 from donebit.activity.users.erasure import erase
-from donebit.store import Store, kept_pairs, keys
+from donebit.store import Store, kept_pairs, kept_windows, keys
 from donebit.store.kept_pairs import PairRow, Pairs
 from tests.activity.analytics.changing_days import (
     CHANGE,
@@ -45,8 +45,7 @@ QUESTION = st.tuples(st.builds(days_between, AGO_DRAWN, AGO_DRAWN), st.sampled_f
 
 @pytest.fixture(autouse=True)
 def kept_of_few_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "KEPT_FROM", 0)
-    monkeypatch.setattr(day_windows, "KEPT_FROM", 0)
+    monkeypatch.setattr(kept_windows, "KEPT_FROM", 0)
 
 
 def counted(store: Store, rows: range = AGO, cohort: Cohort = Cohort.RECURRING) -> list[RowCounts]:
@@ -165,7 +164,7 @@ def test_pairs_beyond_a_scripts_bytes_are_counted_by_the_next(
     seen = visited_each_day(real_store, 7, 8)
     before = bitops(real_client)
     for kept_from in (10**9, 0):
-        monkeypatch.setattr(pairs, "KEPT_FROM", kept_from)
+        monkeypatch.setattr(kept_windows, "KEPT_FROM", kept_from)
 
         assert counted(real_store) == expected(seen)
 

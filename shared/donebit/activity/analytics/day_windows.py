@@ -15,13 +15,10 @@ from typing import NamedTuple
 
 from donebit.activity.analytics.series import window_scripts
 from donebit.activity.sets import algebra
-from donebit.store import Store
+from donebit.store import Store, kept_windows
 from donebit.store.bitmaps import Bitmap
 from donebit.store.kept_windows import SegmentDays
 from donebit.store.matrices import Windows
-
-# Users of a segment's days, added up. With fewer, what is kept would not be small beside the bitmaps.
-KEPT_FROM = 1_000_000
 
 
 class Window(NamedTuple):
@@ -178,6 +175,6 @@ def keep(
                 {name: (segment.visits(window), segment.known[window]) for window, name in names.items()},
             )
             for segment in segments
-            if segment.days.generation is not None and segment.sums[-1] >= KEPT_FROM
+            if segment.days.generation is not None and segment.sums[-1] >= kept_windows.KEPT_FROM
         },
     )

@@ -10,12 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from donebit.store import Store
+from donebit.store import Store, kept_windows
 from donebit.store.bitmaps import Bitmap
 from donebit.store.kept_pairs import PairRow, Pairs
-
-# Users of a segment's bitmaps, added up. With fewer, what is kept would not be small beside the bitmaps.
-KEPT_FROM = 1_000_000
 
 
 class PairedRows(NamedTuple):
@@ -57,7 +54,7 @@ def count_pairs(
     """
     users, common = [0] * len(asked.bitmaps), [[0] * (row.stop - row.start) for row in asked.rows]
     parts = list(_in_segments(asked, [segments[bitmap] for bitmap in asked.bitmaps]))
-    counted = store.kept_pairs.count_pairs([one.asked for one in parts], KEPT_FROM)
+    counted = store.kept_pairs.count_pairs([one.asked for one in parts], kept_windows.KEPT_FROM)
     for one, counts in zip(parts, counted, strict=True):
         for place, count in zip(one.there, counts.users, strict=True):
             users[place] += count
