@@ -6,10 +6,10 @@
 -- Why a script: a script that clears bits drops what is kept, and with it its generation; what was counted
 --               before must not come back.
 -- changes nothing
-local kept = redis.call('GET', KEYS[1])
 if ARGV[1] == '' then
   return redis.call('SET', KEYS[1], ARGV[2], 'NX', 'EX', ARGV[3]) and 1 or 0
 end
+local kept = redis.call('GET', KEYS[1])
 local stored = kept and cjson.decode(kept)
 if not stored or stored[1] ~= ARGV[1] then return 0 end
 local windows = cjson.decode(ARGV[2])
