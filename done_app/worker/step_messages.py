@@ -25,6 +25,7 @@ from donebit.completion.leases import HeldSteps, Holder
 from donebit.completion.permits import Limit
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
+from donebit.retry_policy import RetryPolicy
 
 log = logging.getLogger(__name__)
 line_clock = LineClock()  # made before the pool is forked, as its processes share it
@@ -92,7 +93,7 @@ def run_leased(held: HeldSteps, holder: Holder, *, careful: bool, waited: float 
         worker_app.monitor.emitter.working_on(task.id, held.ranges) as work,
         suppress(NotFound),
     ):  # deleted while it runs
-        outcome = run_held(held, task.spec.job or "", holder.message_id, careful=careful)
+        outcome = run_held(held, task.spec.job or "", holder, careful=careful)
         work.counts = outcome.counts(task.spec.job, waited)
         finish_message(task, holder, outcome, careful=careful)
 
@@ -102,7 +103,7 @@ def finish_message(task: Task, holder: Holder, outcome: RunOutcome, *, careful: 
     if outcome.remaining:
         time.sleep(worker_leases.board.settles_in())
     opened = outcome.leaves_steps and leases.open_to_others(worker_app.store(), task.id, holder)
-    handed_over = not opened and leases.release(worker_app.store(), task.id, holder)
+    handed_over = not (opened or outcome.released) and leases.release(worker_app.store(), task.id, holder)
     send_remaining(task, outcome, careful=careful, handed_over=handed_over)
     if opened:
         leases.release(worker_app.store(), task.id, holder)
@@ -128,12 +129,12 @@ def hand_back(task: Task, ranges: queue.Ranges, why: str, *, careful: bool) -> N
     worker_app.publisher.run_ranges(task, ranges, careful=careful, pause=pause)
 
 
-def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> RunOutcome:
+def run_held(held: HeldSteps, name: str, holder: Holder, *, careful: bool) -> RunOutcome:
     """Run the missing steps that this process holds for a while.
 
     Args:
         name: of the job.
-        message_id: of the message that they came with.
+        holder: of the lease on them.
         careful: count each attempt before it is made.
 
     Returns:
@@ -142,10 +143,7 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
     if worker_leases.board.is_ending:
         return RunOutcome(remaining=held.ranges)
     task, job = held.task, worker_app.jobs().find(name)
-    most = worker_app.settings.max_result_bytes
-    reporter = StoreStepReporter(
-        worker_app.store(), task, job.retry_policy, message_id=message_id, max_result_bytes=most
-    )
+    reporter = reporter_of(held, job.retry_policy, holder)
     if held.died and queue.is_single(held.ranges):  # so this step was running when the process died
         reporter.attempt(held.ranges[0][0], made_already=True)
     with worker_leases.at_step() as position, folder_kept():
@@ -163,6 +161,17 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
         outcome = runner.run(held.ranges)
     log_progress(task, outcome)
     return outcome
+
+
+def reporter_of(held: HeldSteps, policy: RetryPolicy, holder: Holder) -> StoreStepReporter:
+    return StoreStepReporter(
+        worker_app.store(),
+        held.task,
+        policy,
+        holder=holder,
+        max_result_bytes=worker_app.settings.max_result_bytes,
+        known_missing=held.missing,
+    )
 
 
 def log_progress(task: Task, outcome: RunOutcome) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 
 from donebit.completion import lifecycle, missing, reporting
+from donebit.completion.leases import Holder
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -15,6 +16,7 @@ from donebit.store import Store, keys
 
 MAX_STEPS = 10_000_000
 TTLS = TaskTtls(open=timedelta(days=7), ended=timedelta(days=1))  # as the settings have them unless set
+HOLDER = Holder("message-1", "host:1/aa", 11)  # a process of a worker, of the lease on a message's steps
 # Around the end of a byte the marker begins a new one, and a full bitmap is or is not all ones.
 BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
 

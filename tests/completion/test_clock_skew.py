@@ -13,7 +13,7 @@ from donebit import clock
 from donebit.completion import fanout, leases, reporting
 from donebit.completion.sweeping import Sweep
 from donebit.store import Store
-from donebit.store.leases import Holder
+from donebit.store.lease_values import Holder
 from donebit.web.health import skewed_clocks
 from donebit.workers import presence
 from tests.completion.arranged import TTLS, now, start

@@ -15,7 +15,7 @@ from donebit.completion.leases import Range
 from donebit.completion.state import State
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
-from donebit.store.leases import Holder, Renewal
+from donebit.store.lease_values import Holder, Renewal
 from tests.completion.arranged import TTLS, start
 from tests.completion.model import NOBODY, Model
 

@@ -18,7 +18,8 @@ from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
-from donebit.store.leases import RECLAIM_WITHIN, Holder, Renewal
+from donebit.store.lease_values import Holder, Renewal
+from donebit.store.leases import RECLAIM_WITHIN
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher

@@ -105,7 +105,7 @@ def test_no_script_makes_a_key_of_its_own(file: Path) -> None:
 
     literals = [argument for argument in first_arguments if re.search(r"['\"]|\.\.|ARGV", argument)]
 
-    assert first_arguments
+    assert first_arguments or NEEDS.search(file.read_text())
     assert [literal for literal in literals if literal not in OF_BITOP] == []  # its keys follow its operation
 
 

@@ -19,7 +19,9 @@ class StepReporter(Protocol):
 
     def missing(self, start: int, stop: int) -> list[Range]: ...
     def is_paused(self) -> bool: ...
-    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
+    def finished(
+        self, ranges: list[Range], values: Sequence[str] = (), *, releasing: bool = False
+    ) -> Report: ...
     def failed(
         self, step: int, error: str, *, count_attempt: bool, last: bool, traceback: str = ""
     ) -> Failure: ...
@@ -40,6 +42,7 @@ class RunOutcome:
     gave_up: int = 0  # how many steps failed for good
     times: StepTimes = field(default_factory=StepTimes)  # of those that were done
     ended: bool = False  # this run's last failure, or its last report, ended the task
+    released: bool = False  # the lease was given up with the last report
 
     def add_failure(self, step: int, failure: Failure) -> None:
         """Add a failed attempt of a step, which is to be tried again or has given up."""

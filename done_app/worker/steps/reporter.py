@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from done_app.worker.steps.retry import read_until_answered, retry_until_stored
 from donebit.completion import failing, lifecycle, missing, reporting
 from donebit.completion.failing import COUNTED_AHEAD, GIVE_UP_NOW, Failure
+from donebit.completion.leases import Holder
 from donebit.completion.reporting import Report
 from donebit.completion.results import runs_of_ranges
 from donebit.completion.task import Task
@@ -26,10 +27,13 @@ class StoreStepReporter:
     store: Store
     task: Task
     policy: RetryPolicy
-    message_id: str = field(default="", kw_only=True)  # whose lease covers the steps
+    holder: Holder = field(kw_only=True)  # of the lease on the steps
     max_result_bytes: int = field(default=0, kw_only=True)  # of all steps of the task
+    known_missing: list[Range] | None = field(default=None, kw_only=True)  # of the only range that is run
 
     def missing(self, start: int, stop: int) -> list[Range]:
+        if self.known_missing is not None:
+            return self.known_missing
         # Between the ranges of a message steps are done that are not reported yet.
         return read_until_answered(lambda: list(missing.iterate(self.store, self.task, start, stop)))
 
@@ -39,12 +43,12 @@ class StoreStepReporter:
         except StoreUnavailable:  # the next report waits for it
             return False
 
-    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report:
+    def finished(self, ranges: list[Range], values: Sequence[str] = (), *, releasing: bool = False) -> Report:
         """Report steps as done, with the results of all of them in their order, or with none."""
         with traces.span("donebit.report", {"donebit.steps": sum(stop - start for start, stop in ranges)}):
-            return self._finished(ranges, values)
+            return self._finished(ranges, values, self.holder if releasing else None)
 
-    def _finished(self, ranges: list[Range], values: Sequence[str]) -> Report:
+    def _finished(self, ranges: list[Range], values: Sequence[str], releasing: Holder | None) -> Report:
         task = self.task
         if not values:
             # A step by itself is marked the quicker way, which a range does not take.
@@ -52,7 +56,7 @@ class StoreStepReporter:
             more = [(start, stop) for start, stop in ranges if stop > start + 1]
             return retry_until_stored(
                 lambda token: reporting.report(
-                    self.store, task.id, steps, more, token=token, nonce=task.nonce
+                    self.store, task.id, steps, more, token=token, nonce=task.nonce, releasing=releasing
                 )
             )
         runs = runs_of_ranges(ranges, values)
@@ -90,6 +94,6 @@ class StoreStepReporter:
                 step,
                 self.policy,
                 made_already=made_already,
-                message_id=self.message_id,
+                message_id=self.holder.message_id,
             )
         )

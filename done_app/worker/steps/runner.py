@@ -73,7 +73,7 @@ class Runner:
                 step = self.run_next(step, stop)
                 if not self.should_continue(step, ranges):
                     return self.outcome
-        self.report_finished()
+        self.report_finished(releasing=not self.outcome.leaves_steps)
         return self.outcome
 
     def missing(self, ranges: list[Range]) -> Iterator[Range]:
@@ -129,21 +129,26 @@ class Runner:
             return True
         return self.outcome.report is not None and self.outcome.report.state != "running"
 
-    def report_finished(self) -> None:
+    def report_finished(self, *, releasing: bool = False) -> None:
+        """Report the steps that have run since the last report.
+
+        Args:
+            releasing: nothing of the message is left, so its lease is given up with the report.
+        """
         ranges, values = self.finished.ranges, self.values
         self.finished.ranges, self.values, self.value_bytes = [], [], 0
         if not ranges:
             return
         try:
-            self.report(ranges, values)
+            self.report(ranges, values, releasing=releasing and not values)
         except ResultsFull:
             steps = chain.from_iterable(range(start, stop) for start, stop in ranges)
             for step, value in zip(steps, values, strict=True):
                 self.report_alone(step, value)
 
-    def report(self, ranges: list[Range], values: list[str]) -> None:
-        report = self.reporter.finished(ranges, values) if values else self.reporter.finished(ranges)
-        self.outcome.report = report
+    def report(self, ranges: list[Range], values: list[str], *, releasing: bool = False) -> None:
+        report = self.reporter.finished(ranges, values, releasing=releasing)
+        self.outcome.report, self.outcome.released = report, releasing
         self.outcome.ended |= report.completed_task
         for start, stop in ranges:
             self.outcome.done.add(start, stop)

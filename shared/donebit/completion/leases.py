@@ -15,7 +15,7 @@ from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
 from donebit.errors import NotFound
 from donebit.store import Store
-from donebit.store.leases import Holder, Renewal, StoredLease
+from donebit.store.lease_values import Holder, Renewal, StoredLease, TakenLease
 
 __all__ = [
     "HeldSteps",
@@ -63,6 +63,7 @@ class HeldSteps:
     task: Task
     ranges: list[Range]  # without those that another living process runs
     died: bool  # the process that had this message before died at it
+    missing: list[Range] | None  # the steps of them that are not done; None where they are still to be read
 
 
 def take(store: Store, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range]) -> HeldSteps | None:
@@ -76,7 +77,16 @@ def take(store: Store, task_id: str, nonce: str, holder: Holder, ranges: Sequenc
     taken = store.leases.take_lease(task_id, nonce, holder, ranges, LEASE)
     if taken is None:
         return None
-    return HeldSteps(Task.from_record(task_id, taken.record), taken.ranges, taken.died)
+    task = Task.from_record(task_id, taken.record)
+    return HeldSteps(task, taken.ranges, taken.died, _missing_of_one(task, taken))
+
+
+def _missing_of_one(task: Task, taken: TakenLease) -> list[Range] | None:
+    """What is missing of one range, by the bits read with its lease; None where more must be read."""
+    if taken.bits is None or task.failed_steps:
+        return None
+    [(start, stop)] = taken.ranges
+    return missing.ranges_in(taken.bits, start, stop)
 
 
 def release(store: Store, task_id: str, holder: Holder) -> bool:

@@ -41,6 +41,16 @@ def ranges_of_zeros(bits: bytes, start: int, stop: int, *, offset: int = 0) -> l
     return [(start + int(a), start + int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def ranges_in(bits: bytes, start: int, stop: int) -> list[Range]:
+    """The runs of zeros among the bits `start` to `stop` (half open) of a task's bitmap.
+
+    Args:
+        bits: the bitmap from the byte of bit `start` on. Empty when it is gone: then no step is missing, for
+            while it exists its end marker follows every step.
+    """
+    return ranges_of_zeros(bits, start, stop, offset=start // 8 * 8) if bits else []
+
+
 def bitwise_or(bits: bytes, others: bytes) -> bytes:
     """Bitwise OR of two bitmaps, as long as the first, which must be the longer."""
     known = np.frombuffer(bits, np.uint8).copy()
@@ -57,11 +67,11 @@ def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
     for first in range(start // 8 * 8, stop, CHUNK_BYTES * 8):
         after = min(first + CHUNK_BYTES * 8, stop)
         bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
-        if not bits:  # it is gone: while it exists, its end marker follows every step
+        if not bits:
             return
         if task.failed_steps:
             bits = bitwise_or(bits, store.failures.failed_bytes(task.id, first // 8, (after + 7) // 8))
-        for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
+        for low, high in ranges_in(bits, max(first, start), after):
             if pending and pending[1] == low:
                 pending = (pending[0], high)
                 continue

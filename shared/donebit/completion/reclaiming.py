@@ -13,7 +13,7 @@ from donebit.completion.measures import LOST_WORKER, RESENDS, Tally
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from donebit.store import Store
-from donebit.store.leases import LapsedLease
+from donebit.store.lease_values import LapsedLease
 
 UNREADABLE_FOR = timedelta(seconds=30)  # after this a lease is looked at again whose task cannot be read
 

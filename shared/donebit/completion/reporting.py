@@ -19,8 +19,9 @@ from donebit.errors import Conflict, DonebitError, InvalidInput
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import MarkStepsResult, ReportStatus
+from donebit.store.lease_values import Holder
 from donebit.store.results import ResultRun
-from donebit.store.tasks import StepMark
+from donebit.store.step_marks import StepMark
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
@@ -51,6 +52,7 @@ def report(
     token: str | None = None,
     nonce: str = "",
     reply_key: str | None = None,
+    releasing: Holder | None = None,
 ) -> Report:
     """Mark steps, and half-open ranges of them, as done: all or nothing.
 
@@ -60,6 +62,8 @@ def report(
         token: identifies this call; a repeat with the same token gets the same `completed_task`.
         nonce: of the task; a later task under the same id has another. Empty for any.
         reply_key: an Idempotency-Key; a repeat with the same key within an hour gets the same answer.
+        releasing: whose lease on the steps is given up once they are marked, in the same round trip; not
+            with a reply key.
 
     Raises:
         NotFound: no such task, or it has expired.
@@ -70,7 +74,11 @@ def report(
     stored_name(task_id, "task_id")
     _check_report(len(steps), ranges)
     token = token or changing.call_token(reply_key, list(steps), list(map(tuple, ranges)))
-    mark = partial(store.tasks.mark_steps, task_id, steps, ranges, token=token, reply_key=reply_key)
+    mark: Callable[..., MarkStepsResult]
+    if releasing is None:
+        mark = partial(store.tasks.mark_steps, task_id, steps, ranges, token=token, reply_key=reply_key)
+    else:
+        mark = partial(store.leases.mark_and_release, releasing, task_id, steps, ranges, token=token)
     return _mark_prepared(store, task_id, nonce, reply_key, mark)
 
 

@@ -4,96 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from redis import Redis
 from redis.commands.core import Script
 
 from donebit import clock
+from donebit.store.answers import MarkStepsResult
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.lease_values import (
+    Holder,
+    LapsedLease,
+    ReclaimedLease,
+    Renewal,
+    StoredLease,
+    TakenLease,
+    ranges_of,
+    stored_lease,
+)
 from donebit.store.milliseconds import milliseconds
 from donebit.store.packing import Command
 from donebit.store.rounds import answers_in_rounds
+from donebit.store.step_marks import StepMark, mark_steps_call, mark_steps_result, of_failures, wants_keys
 from donebit.store.tasks import decoded
 
 LAPSED_AT_ONCE = 100
+BITS_AT_ONCE = 4096  # bytes of a bitmap that are read with a lease: the slices of 8 million steps
 RECLAIM_WITHIN = timedelta(seconds=4)  # after this another process reclaims a lease
 INDEX_TTL = timedelta(hours=1)  # renewed each second while a lease is
 
 Range = tuple[int, int]
-
-
-class Holder(NamedTuple):
-    """Who holds a lease: a process of a worker, for one message."""
-
-    message_id: str
-    worker: str
-    pid: int
-
-
-class TakenLease(NamedTuple):
-    """What a process holds now, and the task's record.
-
-    Attributes:
-        record: of the task
-        ranges: half open, those of the message that no other living process holds
-        died: the process that had this message before died at it
-    """
-
-    record: dict[str, str]
-    ranges: list[Range]
-    died: bool
-
-
-class StoredLease(NamedTuple):
-    """A lease as it is.
-
-    Attributes:
-        message_id: of the message whose steps it covers
-        left: how long it still runs; 0 or less when it has run out
-        state: running; stopping: its worker ends; handing: it also sends the steps not begun to others, which
-            may take them; ending: they are sent; died: the process died at the message, which comes again
-        worker: the worker's identity
-        pid: of the process
-        step: that the process was at when it was last renewed; None when that is not known yet
-        age: for how long it has been at that step
-        ranges: half open, the steps that it covers
-    """
-
-    message_id: str
-    left: timedelta
-    state: str
-    worker: str
-    pid: int
-    step: int | None
-    age: timedelta
-    ranges: list[Range]
-
-
-class Renewal(NamedTuple):
-    """A process that lives, the step it is at, and for how long it has been."""
-
-    holder: Holder
-    step: int | None
-    age: timedelta
-
-
-class LapsedLease(NamedTuple):
-    """An entry of the index of leases that has run out."""
-
-    task_id: str
-    message_id: str
-    expired_ms: int  # as the index has it
-
-
-class ReclaimedLease(NamedTuple):
-    """A lease that was asked back; it is the caller's when nothing is `left` of it."""
-
-    left: timedelta  # for which it runs, or is left to another caller
-    state: str
-    counted: bool  # an attempt was counted before it was made
-    ranges: list[Range]
 
 
 class LeaseStore:
@@ -111,7 +52,7 @@ class LeaseStore:
         """Hold the steps of a message that no living process holds; None when it is gone, ended or paused.
 
         It is indexed first, on one server in the same round trip, so that it is found even if the answer
-        is lost.
+        is lost. Which steps are done is read in that round trip too, after the lease is taken.
         """
         names = [self._keys.record(task_id), self._keys.leases(task_id), self._keys.bitmap(task_id)]
         ends = [end for pair in ranges for end in pair]
@@ -123,22 +64,57 @@ class LeaseStore:
             ("PEXPIRE", self._keys.LEASES, milliseconds(INDEX_TTL)),
         ]
         take: list[Command] = [("EVALSHA", script.sha, len(names), *names, *args)]
-        answer = cast(list[Any] | None, answers_in_rounds(self._client, [enter, take], script)[-1])
+        read = _read_of(names[-1], ranges)
+        answers = answers_in_rounds(self._client, [enter, [*take, *read]], script)
+        answer = cast(list[Any] | None, answers[len(enter)])
         if answer is None:
             self.unindex([(task_id, holder.message_id)])
             return None
         now_us, died, record, taken = answer
         clock.follow(int(now_us))
         fields = dict(zip(record[::2], record[1::2], strict=True))
-        return TakenLease(decoded(fields), list(zip(taken[::2], taken[1::2], strict=True)), died == b"1")
+        held = list(zip(taken[::2], taken[1::2], strict=True))
+        bits = answers[-1] if read and held == list(ranges) else None
+        return TakenLease(decoded(fields), held, died == b"1", bits)
 
     @outages_named
     def release_lease(self, task_id: str, holder: Holder) -> bool:
         """Give a lease up; whether the worker has sent its steps that were not begun to others."""
         script = self._scripts["release_lease"]
         release: list[Command] = [("EVALSHA", script.sha, 1, self._keys.leases(task_id), *holder)]
-        leave: list[Command] = [("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}")]
-        return bool(answers_in_rounds(self._client, [release, leave], script)[0])
+        return bool(answers_in_rounds(self._client, [release, self._leave(holder, task_id)], script)[0])
+
+    @outages_named
+    def mark_and_release(
+        self,
+        holder: Holder,
+        task_id: str,
+        steps: Sequence[int],
+        ranges: Sequence[Range],
+        *,
+        now_ms: int,
+        token: str,
+        nonce: str,
+    ) -> MarkStepsResult:
+        """Set bits as TaskStore.mark_steps does, and then give a lease up: one round trip on one server."""
+        names, args = mark_steps_call(self._keys, StepMark(task_id, steps, ranges, now_ms, token, nonce))
+        answer = self._mark_and_release(holder, task_id, names, args)
+        if wants_keys(answer):
+            names = [*names, *of_failures(self._keys, task_id)]
+            answer = self._mark_and_release(holder, task_id, names, args)
+        return mark_steps_result(answer)
+
+    def _mark_and_release(
+        self, holder: Holder, task_id: str, names: Sequence[str], args: Sequence[str | int]
+    ) -> object:
+        script = self._scripts["mark_and_release"]
+        keys = [self._keys.leases(task_id), *names]
+        mark: list[Command] = [("EVALSHA", script.sha, len(keys), *keys, *holder, *args)]
+        return answers_in_rounds(self._client, [mark, self._leave(holder, task_id)], script)[0]
+
+    def _leave(self, holder: Holder, task_id: str) -> list[Command]:
+        """Leave a lease out of the index. One that stays after all is entered again as it is renewed."""
+        return [("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}")]
 
     @outages_named
     def renew_leases(
@@ -257,26 +233,14 @@ class LeaseStore:
             (seconds, microseconds), *found = pipe.execute()
         now_ms = seconds * 1000 + microseconds // 1000
         return [
-            [_lease(message.decode(), text.decode(), now_ms) for message, text in held.items()]
+            [stored_lease(message.decode(), text.decode(), now_ms) for message, text in held.items()]
             for held in found
         ]
 
 
-def _lease(message_id: str, text: str, now_ms: int) -> StoredLease:
-    expires, state, worker, pid, step, since, _, ranges = text.split(" ")
-    return StoredLease(
-        message_id,
-        timedelta(milliseconds=int(expires) - now_ms),
-        state,
-        worker,
-        int(pid),
-        None if step == "-" else int(step),
-        timedelta(milliseconds=max(0, now_ms - int(since))),
-        ranges_of(ranges),
-    )
-
-
-def ranges_of(text: str) -> list[Range]:
-    """Half-open ranges from how a lease has them, `0-5,7-8`."""
-    pairs = (part.split("-") for part in text.split(","))
-    return [(int(start), int(stop)) for start, stop in pairs]
+def _read_of(bitmap: str, ranges: Sequence[Range]) -> list[Command]:
+    """The command that reads the steps of one short range; none for other ranges."""
+    if len(ranges) != 1:
+        return []
+    first, last = ranges[0][0] // 8, (ranges[0][1] - 1) // 8
+    return [("GETRANGE", bitmap, first, last)] if last - first < BITS_AT_ONCE else []

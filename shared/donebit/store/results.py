@@ -13,6 +13,7 @@ from donebit.store.answers import MarkStepsResult, ReportStatus
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.step_marks import of_failures
 
 STEPS_PER_CHUNK = 256  # as mark_results.lua has it
 OWN_FIELD = "&"  # in a chunk: the result is in a field of its own
@@ -54,8 +55,8 @@ class ResultStore:
             max_bytes: that the results of the task may have in all; with more the answer is FULL.
         """
         keys = self._keys
-        names = [keys.bitmap(task_id), keys.record(task_id), keys.failed(task_id)]
-        names += [keys.failed_scratch(task_id), keys.results(task_id), *keys.replies(task_id, reply_key)]
+        names = [keys.bitmap(task_id), keys.record(task_id), *of_failures(keys, task_id)]
+        names += [keys.results(task_id), *keys.replies(task_id, reply_key)]
         args: list[str | int] = [now_ms, token, nonce, max_bytes, len(runs)]
         for run in runs:
             args += [run.first, len(run.values), *run.values]

@@ -21,9 +21,16 @@ from donebit.store.items import ItemChunk
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
 from donebit.store.pipelining import each_answer_to
+from donebit.store.step_marks import (
+    ScriptCall,
+    StepMark,
+    mark_steps_call,
+    mark_steps_result,
+    of_failures,
+    wants_keys,
+)
 
 Fields = Mapping[str, str | int]
-ScriptCall = tuple[list[str], list[str | int]]  # the keys and the arguments of a script
 
 
 class StoredTask(NamedTuple):
@@ -32,18 +39,6 @@ class StoredTask(NamedTuple):
     record: dict[str, str]
     first_gap: int  # BITPOS key 0
     set_bits: int  # BITCOUNT key
-
-
-class StepMark(NamedTuple):
-    """A report of steps, as `mark_steps` takes it."""
-
-    task_id: str
-    steps: Sequence[int]
-    ranges: Sequence[tuple[int, int]]
-    now_ms: int
-    token: str
-    nonce: str = ""
-    reply_key: str | None = None
 
 
 class TaskStore:
@@ -96,11 +91,13 @@ class TaskStore:
                 end is announced and the task among the open ones, so this report may make it done.
             reply_key: what the answer is kept under
         """
-        names, args = self._mark_steps_call(StepMark(task_id, steps, ranges, now_ms, token, nonce, reply_key))
+        names, args = mark_steps_call(
+            self._keys, StepMark(task_id, steps, ranges, now_ms, token, nonce, reply_key)
+        )
         answer = self._run("mark_steps", names, args)
-        if _wants_keys(answer):  # most tasks never need them, and every key costs every call
-            answer = self._run("mark_steps", [*names, *self._of_failures(task_id)], args)
-        return _mark_steps_result(answer)
+        if wants_keys(answer):  # most tasks never need them, and every key costs every call
+            answer = self._run("mark_steps", [*names, *of_failures(self._keys, task_id)], args)
+        return mark_steps_result(answer)
 
     @outages_named
     def mark_each(self, marks: Sequence[StepMark]) -> list[MarkStepsResult | Exception]:
@@ -110,36 +107,24 @@ class TaskStore:
             What became of each; in place of one that failed, perhaps after it was recorded, the error.
         """
         script = self._scripts["mark_steps"]
-        calls = [self._mark_steps_call(one) for one in marks]
+        calls = [mark_steps_call(self._keys, one) for one in marks]
         answers = self._answers(script, calls)
-        incomplete = [place for place, answer in enumerate(answers) if _wants_keys(answer)]
+        incomplete = [place for place, answer in enumerate(answers) if wants_keys(answer)]
         if incomplete:
             wanting = [(calls[place], marks[place].task_id) for place in incomplete]
-            whole = [([*names, *self._of_failures(task_id)], args) for (names, args), task_id in wanting]
+            whole = [
+                ([*names, *of_failures(self._keys, task_id)], args) for (names, args), task_id in wanting
+            ]
             for place, answer in zip(incomplete, self._answers(script, whole), strict=True):
                 answers[place] = answer
         return [
-            (as_outage(one) or one) if isinstance(one, RedisError) else _mark_steps_result(one)
+            (as_outage(one) or one) if isinstance(one, RedisError) else mark_steps_result(one)
             for one in answers
         ]
 
     def _answers(self, script: Script, calls: Sequence[ScriptCall]) -> list[Any]:
         commands = [("EVALSHA", script.sha, len(names), *names, *args) for names, args in calls]
         return each_answer_to(self._client, commands, script)
-
-    def _mark_steps_call(self, mark: StepMark) -> ScriptCall:
-        """The keys and arguments of mark_steps."""
-        task_id, steps, ranges, now_ms, token, nonce, reply_key = mark
-        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
-        if reply_key is not None:
-            names += [*self._of_failures(task_id), self._keys.reply(task_id, reply_key)]
-        elif len(steps) == 1 and steps[0] < 0:
-            names += self._of_failures(task_id)  # so that the script looks at what the step is
-        ends = [end for pair in ranges for end in pair]
-        return names, [now_ms, token, nonce, len(steps), *steps, *ends]
-
-    def _of_failures(self, task_id: str) -> list[str]:
-        return [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
 
     @outages_named
     def recount_task(
@@ -152,8 +137,7 @@ class TaskStore:
             nonce: of the task meant
             prepared_run: of a failed task whose end is announced and which is among the open ones again
         """
-        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
-        names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id), *of_failures(self._keys, task_id)]
         answer = self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run])
         return MarkStepsResult.of(*answer)
 
@@ -249,17 +233,6 @@ class TaskStore:
             return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
         except NoScriptError:
             return script(keys=names, args=args)  # which loads it
-
-
-def _wants_keys(answer: object) -> bool:
-    """Whether mark_steps has to be called again, with the keys of the steps that gave up."""
-    return answer == [b"keys"]
-
-
-def _mark_steps_result(answer: object) -> MarkStepsResult:
-    if isinstance(answer, bytes):
-        return MarkStepsResult.of_one_step(answer)
-    return MarkStepsResult.of(*cast(list[Any], answer))
 
 
 def start_names(keys: Keys, task_id: str) -> list[str]:

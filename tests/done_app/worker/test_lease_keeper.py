@@ -22,7 +22,7 @@ from donebit.config import Settings
 from donebit.demo.ports import free_server_port
 from donebit.queue import SLICES, Publisher, make_celery
 from donebit.store import Store, keys
-from donebit.store.leases import Renewal
+from donebit.store.lease_values import Renewal
 from tests.completion.arranged import now, start
 from tests.servers import RunningServer
 

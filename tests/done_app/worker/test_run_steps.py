@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from celery.exceptions import Reject, Retry
+from redis.connection import AbstractConnection
 
 from done_app.worker import celery_tasks, worker_app
 from done_app.worker import leases as worker_leases
@@ -18,6 +19,7 @@ from done_app.worker.steps.run_counts import RunCounts
 from donebit import clock, job, queue
 from donebit.completion import fanout, leases
 from donebit.completion.leases import Holder, Range
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
@@ -105,6 +107,39 @@ def test_a_lost_answer_leaves_no_lease(
     assert real_store.leases.of_task(task.id) == []
 
 
+def test_a_lost_answer_to_the_last_report_neither_loses_nor_doubles_it(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch, valkey: RunningServer
+) -> None:
+    announced: list[str] = []
+    monkeypatch.setattr(worker_app.publisher, "announce", announced.append)
+    with losing_way_to(valkey.port) as way:
+        over = Store.at(way.url)
+        monkeypatch.setattr(worker_app, "store", lambda: over)
+        way.lose(known_script(valkey.client, "mark_and_release"))
+
+        celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert way.times == 0
+    assert (now(real_store, task).state, announced) == (State.DONE, [task.id])
+    assert real_store.leases.of_task(task.id) == []
+
+
+@pytest.mark.parametrize("stop", [2, 7])
+def test_a_message_takes_two_round_trips(task: Task, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
+    sent: list[object] = []
+    send = AbstractConnection.send_packed_command
+
+    def count(connection: AbstractConnection, command: object, *more: object) -> None:
+        sent.append(command)
+        send(connection, command, *more)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 1)], False)  # which loads the scripts
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", count)
+    celery_tasks.run_steps.run(task.id, task.nonce, [(1, stop)], False)
+
+    assert len(sent) == 2  # the lease with what is missing, and the report with the lease
+
+
 def test_a_record_that_cannot_be_read_leaves_no_lease_and_is_tried_again(
     real_store: Store, task: Task
 ) -> None:
@@ -135,6 +170,27 @@ def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
 
     assert ranges == [[(0, 8)], [(0, 8)]]  # kept, and free to be taken
     assert [one.message_id for one in real_store.leases.of_task(task.id)] == ["message-3"]
+
+
+def test_a_step_to_be_tried_again_is_in_the_lease_until_it_is_sent(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @job("pass", max_attempts=2)
+    def fail_first(step: int) -> None:
+        if step == 0:
+            raise RuntimeError("not yet")
+
+    held = list[tuple[list[Range], list[Range]]]()
+
+    def look(_: Task, ranges: list[Range], **__: object) -> None:  # where the process may be killed
+        held.extend((ranges, one.ranges) for one in real_store.leases.of_task(task.id))
+
+    monkeypatch.setattr(worker_app, "jobs", lambda: Jobs([Job.from_function(fail_first)]))
+    monkeypatch.setattr(worker_app.publisher, "run_ranges", look)
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert held == [([(0, 1)], [(0, 8)])]
+    assert real_store.leases.of_task(task.id) == []
 
 
 def test_a_message_that_the_broker_does_not_take_again_is_given_back() -> None:

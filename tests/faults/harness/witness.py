@@ -15,7 +15,8 @@ from donebit.store.client import scripts_of
 from tests.servers import RunningServer
 
 # Where each marking script's answer says that this call ended the task.
-COMPLETED_AT = {"mark_steps": 2, "recount_task": 2, "fail_step": 3}
+COMPLETED_AT = {"mark_steps": 2, "mark_and_release": 2, "recount_task": 2, "fail_step": 3}
+TOKEN_AT = {"mark_and_release": 4}  # among the arguments; of the other scripts the second
 
 
 class Marking(NamedTuple):
@@ -89,8 +90,9 @@ class Witness:
         if len(words) < 2 or words[0] != b"EVALSHA" or words[1] not in self._scripts:
             return []
         task_id = words[3].decode().partition("{")[2].partition("}")[0]
-        token = words[3 + int(words[2]) + 1].decode()
-        return [Marking(self._scripts[words[1]], task_id, token)]
+        script = self._scripts[words[1]]
+        token = words[3 + int(words[2]) + TOKEN_AT.get(script, 1)].decode()
+        return [Marking(script, task_id, token)]
 
     def _is_lost(self, marking: Marking, answer: bytes) -> bool:
         values = answer.split(b"\r\n")[2:]

@@ -21,7 +21,7 @@ from donebit.completion.task import Task
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.registry import Job
 from donebit.store import Store
-from tests.completion.arranged import TTLS, now
+from tests.completion.arranged import HOLDER, TTLS, now
 from tests.losing_way import LosingWay, losing_way_to
 from tests.servers import RunningServer
 
@@ -62,7 +62,7 @@ def start(store: Store, given: list[object]) -> Task:
 def runner_of(store: Store, task: Task, limit: timedelta | None = None, *, careful: bool = False) -> Runner:
     made = replace(Job.from_function(as_hex), step_timeout=limit)
     assert made.item is not None
-    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=1000)
+    reporter = StoreStepReporter(store, task, made.retry_policy, holder=HOLDER, max_result_bytes=1000)
     return Runner(task, made, reporter, careful, items=TypedItems(ItemReader(store, task), made.item))
 
 
@@ -100,7 +100,7 @@ def test_a_validator_that_raises_fails_its_step_and_mixes_up_no_items(store: Sto
 
     made = Job.from_function(looked_up)
     assert made.item is not None
-    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=10**6)
+    reporter = StoreStepReporter(store, task, made.retry_policy, holder=HOLDER, max_result_bytes=10**6)
     Runner(task, made, reporter, items=TypedItems(ItemReader(store, task), made.item)).run([(0, task.count)])
 
     found = dict(results.iterate(store, now(store, task)))
@@ -113,7 +113,7 @@ def run_over(store: Store, way: LosingWay, task: Task, limit: timedelta | None =
     """Run a task's steps, whose items are read over this way."""
     made = replace(Job.from_function(as_hex), step_timeout=limit)
     assert made.item is not None
-    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=1000)
+    reporter = StoreStepReporter(store, task, made.retry_policy, holder=HOLDER, max_result_bytes=1000)
     reader = ItemReader(Store.at(way.url, prefix=store.keys.prefix), task)
     Runner(task, made, reporter, items=TypedItems(reader, made.item)).run([(0, task.count)])
     return dict(results.iterate(store, now(store, task)))

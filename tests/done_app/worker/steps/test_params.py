@@ -19,7 +19,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.jobs.registry import Job
 from donebit.results import Results
 from donebit.store import Store
-from tests.completion.arranged import TTLS
+from tests.completion.arranged import HOLDER, TTLS
 
 PARAMS = {"names": ["a", "b"], "by": {"c": [1]}, "numbers": [7, 8]}
 
@@ -36,7 +36,7 @@ def test_what_a_step_does_to_its_params_is_not_done_to_the_next(
 
     task = lifecycle.start(real_store, TaskSpec(3, "take", PARAMS), ttls=TTLS, max_steps=3).task
     made = Job.from_function(job("take", **terms)(take))
-    reporter = StoreStepReporter(real_store, task, made.retry_policy, max_result_bytes=1000)
+    reporter = StoreStepReporter(real_store, task, made.retry_policy, holder=HOLDER, max_result_bytes=1000)
 
     Runner(task, made, reporter).run([(0, 3)])
 

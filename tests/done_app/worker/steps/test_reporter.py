@@ -15,18 +15,15 @@ from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
-from donebit.store.leases import Holder
-from tests.completion.arranged import missing_ranges, now, start
+from tests.completion.arranged import HOLDER, missing_ranges, now, start
 from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
-
-HOLDER = Holder("message-1", "host:1/aa", 11)
 
 
 def reporter_of(store: Store, task: Task, max_attempts: int) -> StoreStepReporter:
     leases.take(store, task.id, task.nonce, HOLDER, [(0, task.count)])
     policy = RetryPolicy(max_attempts, timedelta(seconds=2))
-    return StoreStepReporter(store, task, policy, message_id=HOLDER.message_id)
+    return StoreStepReporter(store, task, policy, holder=HOLDER)
 
 
 def lose_first_answer(monkeypatch: pytest.MonkeyPatch, store: Store, name: str) -> None:

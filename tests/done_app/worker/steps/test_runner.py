@@ -36,7 +36,7 @@ from donebit.jobs.registry import Job
 from donebit.logs import JsonFormatter
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
-from tests.completion.arranged import TTLS
+from tests.completion.arranged import HOLDER, TTLS
 
 ROOM_FOR_RESULTS = 1000  # bytes
 RETRIES = RetryPolicy(3, timedelta(seconds=1))
@@ -64,7 +64,12 @@ class Bench:
     ) -> RunOutcome:
         made = Job.from_function(job("bench", **terms)(partial(self.function)))
         desk = RecordingDesk(
-            self.store, self.task, made.retry_policy, self.reports, max_result_bytes=ROOM_FOR_RESULTS
+            self.store,
+            self.task,
+            made.retry_policy,
+            self.reports,
+            holder=HOLDER,
+            max_result_bytes=ROOM_FOR_RESULTS,
         )
         return Runner(self.task, made, desk, careful, [0] if position is None else position).run(ranges)
 
@@ -77,9 +82,11 @@ class Bench:
 class RecordingDesk(StoreStepReporter):
     reports: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def finished(self, ranges: list[tuple[int, int]], values: Sequence[str] = ()) -> Report:
+    def finished(
+        self, ranges: list[tuple[int, int]], values: Sequence[str] = (), *, releasing: bool = False
+    ) -> Report:
         self.reports.append(list(ranges))
-        return StoreStepReporter.finished(self, ranges, values)
+        return StoreStepReporter.finished(self, ranges, values, releasing=releasing)
 
 
 MakeBench = Callable[[int, Callable[[int], object]], Bench]
@@ -598,7 +605,7 @@ def test_a_step_that_runs_again_keeps_its_first_result(bench: MakeBench) -> None
     reporting.report_results(
         made.store, made.task.id, results.runs_of([(1, '"first"')]), max_bytes=ROOM_FOR_RESULTS
     )
-    desk = RecordingDesk(made.store, made.task, RETRIES, max_result_bytes=ROOM_FOR_RESULTS)
+    desk = RecordingDesk(made.store, made.task, RETRIES, holder=HOLDER, max_result_bytes=ROOM_FOR_RESULTS)
 
     late = desk.finished([(0, 3)], ["0", '"second"', "2"])
 
