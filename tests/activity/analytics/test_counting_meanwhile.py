@@ -1,0 +1,77 @@
+"""Visits that arrive between two scripts of one question make no number of its answer impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from donebit.activity.analytics import cohort_rows, lifecycle, retention
+from donebit.activity.analytics.lifecycle import Stage
+from donebit.activity.analytics.retention import Cohort
+from donebit.activity.periods.calendar import Granularity
+from donebit.store import Store, kept_pairs
+from donebit.store.kept_pairs import KeptPairStore
+from tests.activity.analytics.changing_days import Seen, change, visits
+from tests.activity.analytics.test_pairs import AGO, counted
+from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
+
+Act = Callable[[], object]
+
+
+def after_each(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Act) -> None:
+    """Do something as often as a function of a question has answered."""
+    asked = getattr(owner, name)
+
+    def then_act(*args: Any, **options: Any) -> Any:
+        answer = asked(*args, **options)
+        act()
+        return answer
+
+    monkeypatch.setattr(owner, name, then_act)
+
+
+def today_of(store: Store, days: int) -> Stage:
+    """The last of so many days of a lifecycle."""
+    asked = retention.question(site_on(store), "e", None, Cohort.FIRST, real_now())
+    today = UTC_CALENDAR.period_at(Granularity.DAY, asked.now)
+    periods = retention.periods_until(site_on(store), asked, today, days)
+    return lifecycle.lifecycle(site_on(store), asked, periods).stages[-1]
+
+
+@pytest.mark.parametrize("days", [2, 60], ids=["as pairs", "row by row"])
+def test_users_who_come_meanwhile_resurrect_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    seen = Seen(set)
+    visits(store, seen, [(3, 6), (1, 7), (1, 8), (0, 6), (0, 7), (0, 9)])
+    newcomers = iter(range(10, 20))
+    after_each(
+        monkeypatch, cohort_rows, "count_rows", lambda: change(store, seen, "visit", 0, next(newcomers))
+    )
+
+    stage = today_of(store, days)
+
+    assert (stage.new, stage.returning, stage.resurrecting, stage.dormant) == (2, 1, 1, 1)
+    assert stage.active == 4
+
+
+@pytest.mark.parametrize("cohort", Cohort)
+def test_no_more_come_back_than_a_row_has(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch, cohort: Cohort
+) -> None:
+    """Though a script counts one pair, and users of earlier days come between two of them, to all days."""
+    monkeypatch.setattr(kept_pairs, "BYTES_A_SCRIPT", 1)
+    seen, more = Seen(set), iter(range(8, 2000))
+    visits(real_store, seen, [(AGO[0], user) for user in range(2000)] + [(ago, 7) for ago in AGO])
+
+    def come() -> None:
+        user = next(more)
+        visits(real_store, seen, [(ago, user) for ago in AGO])
+
+    after_each(monkeypatch, KeptPairStore, "_counted", come)
+
+    for row in counted(real_store, AGO, cohort):
+        assert row.size >= 0
+        assert all(0 <= users <= row.size for users in row.columns)
