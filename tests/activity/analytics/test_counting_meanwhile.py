@@ -1,22 +1,29 @@
-"""Visits that arrive between two scripts of one question make no number of its answer impossible."""
+"""Visits that arrive between the scripts of one question make no number of its answer impossible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
 
-from donebit.activity.analytics import cohort_rows, lifecycle, retention
+from donebit.activity.analytics import cohort_rows, funnel, lifecycle, retention, summary
 from donebit.activity.analytics.lifecycle import Stage
 from donebit.activity.analytics.retention import Cohort
+from donebit.activity.events import event as events
+from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity
 from donebit.store import Store, kept_pairs
+from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.kept_pairs import KeptPairStore
 from tests.activity.analytics.changing_days import Seen, change, visits
 from tests.activity.analytics.test_pairs import AGO, counted
 from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
 
+EVENTS = ("order", "pay")
 Act = Callable[[], object]
 
 
@@ -75,3 +82,46 @@ def test_no_more_come_back_than_a_row_has(
     for row in counted(real_store, AGO, cohort):
         assert row.size >= 0
         assert all(0 <= users <= row.size for users in row.columns)
+
+
+@contextmanager
+def coming(store: Store) -> Iterator[None]:
+    """Users who come to two events all the time, in many segments at once."""
+    ended = threading.Event()
+
+    def come() -> None:
+        for user in count(1):
+            if ended.is_set():
+                return
+            for event in EVENTS:
+                come_once(store, event, user)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def come_once(store: Store, event: str, user: int) -> None:
+    users = [segment * SEGMENT_BITS + user for segment in range(24)]
+    ingest.record(site_on(store), event, users, at=real_now(), now=real_now())
+
+
+def test_no_figure_exceeds_one_that_contains_it(real_store: Store) -> None:
+    site = site_on(real_store)
+    for event in EVENTS:
+        come_once(real_store, event, 0)
+    with coming(real_store):
+        for _ in range(100):
+            now = real_now()
+            today = UTC_CALENDAR.period_at(Granularity.DAY, now)
+            steps = [funnel.in_period(site, event, today, now, "e") for event in (*EVENTS, *EVENTS)]
+            reached = [one.count for one in funnel.reached(site, steps)]
+            made = summary.summary(site, events.get(site, EVENTS[0]), days=1, now=now)
+
+            assert reached == sorted(reached, reverse=True)
+            figures = [made.new_today, made.today, made.week, made.all]
+            assert figures == sorted(figures, key=lambda users: users or 0)
