@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 import pytest
+from redis import Redis
+from redis.commands.core import Script
 
-from donebit.activity.analytics import cohort_rows, funnel, lifecycle, retention, summary
+from donebit.activity.analytics import cohort_rows, funnel, lifecycle, paired_rows, retention, summary
 from donebit.activity.analytics.lifecycle import Stage
 from donebit.activity.analytics.retention import Cohort
 from donebit.activity.events import event as events
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity
-from donebit.store import Store, kept_pairs
+from donebit.store import Store, kept_pairs, matrices
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.kept_pairs import KeptPairStore
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_to
 from tests.activity.analytics.changing_days import Seen, change, visits
 from tests.activity.analytics.test_pairs import AGO, counted
 from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
@@ -81,6 +85,29 @@ def test_no_more_come_back_than_a_row_has(
 
     for row in counted(real_store, AGO, cohort):
         assert row.size >= 0
+        assert all(0 <= users <= row.size for users in row.columns)
+
+
+@pytest.mark.parametrize("cohort", Cohort)
+def test_no_more_come_back_than_a_row_of_several_scripts_has(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch, cohort: Cohort
+) -> None:
+    monkeypatch.setattr(paired_rows, "MOST_BITMAPS", 1)
+    monkeypatch.setattr(cohort_rows, "MOST_IN_A_SCRIPT", cohort_rows.OF_A_COHORT + 1)
+    seen, more = Seen(set), iter(range(8, 2000))
+    visits(real_store, seen, [(ago, 7) for ago in AGO])
+
+    def one_by_one(client: Redis, commands: Sequence[Command], *scripts: Script) -> list[Any]:
+        answers = []
+        for one in commands:
+            answers += answers_to(client, [one], *scripts)
+            user = next(more)
+            visits(real_store, seen, [(ago, user) for ago in AGO])
+        return answers
+
+    monkeypatch.setattr(matrices, "answers_to", one_by_one)
+
+    for row in counted(real_store, AGO, cohort):
         assert all(0 <= users <= row.size for users in row.columns)
 
 

@@ -65,8 +65,10 @@ def _by_rows(
                 seen[one.row] += seen_before
             for column in range(one.first, one.first + len(one.columns)):
                 columns[one.row][column] += next(numbers)
+    # Those of a later slice may have come since their row was counted.
     return [
-        RowCounts(size, tuple(row), before) for size, row, before in zip(sizes, columns, seen, strict=True)
+        RowCounts(size, tuple(min(users, size) for users in row), before)
+        for size, row, before in zip(sizes, columns, seen, strict=True)
     ]
 
 
