@@ -25,7 +25,7 @@ class ExpressionBody(Request):
 
     model_config = ConfigDict(json_schema_extra={"example": {"query": EXAMPLE}})
 
-    query: AsJson = Field(default=None, description="the expression as JSON")
+    query: AsJson | None = Field(default=None, description="the expression as JSON")
     text: AsText | None = Field(default=None, examples=[TEXT])
 
 

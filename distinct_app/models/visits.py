@@ -161,7 +161,7 @@ class RecordQuery(VisitTimeQuery):
         WRITTEN_BOOLEAN,
         Field(
             description="`1`: record the good lines of NDJSON, and name the bad ones in the answer",
-            json_schema_extra={"example": "1"},
+            json_schema_extra={"example": True},
         ),
     ] = False
 

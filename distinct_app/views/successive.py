@@ -8,7 +8,7 @@ from distinct_app.models.cohorts import SuccessiveQuery
 from donebit import clock
 from donebit.activity.analytics import retention
 from donebit.activity.analytics.retention import Question
-from donebit.activity.periods.calendar import Granularity, Period, bounds
+from donebit.activity.periods.calendar import Granularity, Period, bounds, refuse_far
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 
@@ -27,7 +27,9 @@ def periods_of(
     if query.from_ and query.at:
         raise InvalidInput("from and at are both given; from is the first period, at the last", field="from")
     if query.from_:
-        first = site.calendar.period_at(Granularity(granularity), site.calendar.moment(query.from_, "from"))
+        start = site.calendar.moment(query.from_, "from")
+        refuse_far(start, "from")
+        first = site.calendar.period_at(Granularity(granularity), start)
         return retention.periods_from(site, asked, first, number)
     at = site.calendar.moment(query.at) if query.at else asked.now
     last = site.calendar.period_at(Granularity(granularity), at)

@@ -136,7 +136,7 @@ class ResultsQuery(Request):
         bool,
         Field(
             description="answer the results of consecutive steps together: a quarter of the bytes",
-            json_schema_extra={"example": 1},
+            json_schema_extra={"example": True},
         ),
         WRITTEN_BOOLEAN,
     ] = False

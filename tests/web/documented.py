@@ -48,6 +48,11 @@ def operations(document: dict[str, Any]) -> Iterator[Operation]:
             yield Operation(method.upper(), path, described)
 
 
+def written(value: object) -> object:
+    """A parameter as an address has it: a switch in the words of JSON."""
+    return json.dumps(value) if isinstance(value, bool) else value
+
+
 class Examples:
     """The examples of a document's operations."""
 
@@ -68,7 +73,7 @@ class Examples:
         sent: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
         for parameter in operation.parameters:
             if parameter["in"] != "query" or parameter.get("required") or parameter["name"] in also:
-                sent[parameter["in"]][parameter["name"]] = parameter["example"]
+                sent[parameter["in"]][parameter["name"]] = written(parameter["example"])
         if body is ...:
             data, kind = self.body(operation, media_type)
         else:

@@ -95,6 +95,7 @@ QUERIES = [
         "/events/e/count?at=2026-02-30",
         r"at is '2026-02-30'; it must be a date or time, ISO 8601",
     ),
+    ("distinct", "GET", "/events/e/lifecycle?from=9999-12-31", r"^from is in the year 9999; .* 1900 to 9000"),
     ("distinct", "GET", "/events/e/count?period=hour&at=2020-01-01", r"hour 2020-01-01T00.*48 hours"),
     ("distinct", "GET", "/events/e/count?period=day&at=2020-01-01", r"day 2020-01-01 .*400 days"),
     (

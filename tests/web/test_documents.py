@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from donebit.queue import QUEUES
@@ -14,6 +15,8 @@ from donebit.store import Store
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.workers.write_probe import WriteProbe
 from tests.web.services import ELSEWHERE, NAMES, Services, body_of
+
+EXEMPLARY = ("default", "example", "examples")
 
 
 def references(part: Any) -> Iterator[str]:
@@ -97,3 +100,33 @@ def test_health_writes_at_most_once_a_second(real_store: Store, monkeypatch: pyt
         probe.check()
 
     assert beaten == ["health"] * 2
+
+
+def schemas_in(part: Any) -> Iterator[dict[str, Any]]:
+    """Every schema of a document that has a default or an example; those of a parameter's own too."""
+    if isinstance(part, dict):
+        if any(word in part for word in EXEMPLARY) and {"type", "anyOf", "$ref"} & part.keys():
+            yield part
+        if "schema" in part and "example" in part:
+            yield {**part["schema"], "example": part["example"]}
+        for inner in part.values():
+            yield from schemas_in(inner)
+    if isinstance(part, list):
+        for inner in part:
+            yield from schemas_in(inner)
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_every_default_and_example_fits_its_schema(real_services: Services, service: str) -> None:
+    document = body_of(real_services.of(service).get("/openapi.json"))
+
+    unfit = [
+        (value, schema)
+        for schema in schemas_in(document)
+        for word in EXEMPLARY
+        for value in (
+            schema.get(word, []) if word == "examples" else [schema[word]] if word in schema else []
+        )
+        if not Draft202012Validator(schema | {"components": document["components"]}).is_valid(value)
+    ]
+    assert unfit == []

@@ -146,6 +146,22 @@ def test_the_task_is_kept_when_one_of_its_steps_is_to_be_deleted(
     assert everything(real_client) == before
 
 
+def test_an_empty_name_leads_to_no_other_route(filled: Services, real_client: Redis) -> None:
+    """As that of a variable which is not set: an estimate was recorded as visits to the event `estimate`."""
+    before, tried = everything(real_client), 0
+
+    for operation in operations(filled):
+        for name in [one for one in IN_PATH.values() if f"/{one}/" in operation.path]:
+            path = operation.path.replace(f"/{name}/", "//", 1)
+            answer = filled.of(operation.service).open(path, method=operation.method, json={"users": [5]})
+
+            assert answer.status_code in (404, 405), (operation, answer.text)
+            tried += 1
+
+    assert tried > 30
+    assert everything(real_client) == before
+
+
 def test_a_page_ignores_a_query_that_it_does_not_know(filled: Services) -> None:
     assert filled.trigger.get("/?utm_source=mail").status_code == 200
 

@@ -70,6 +70,8 @@ class KeptPairStore:
     def count_pairs(self, asked: Sequence[Pairs], kept_from: int) -> list[PairCounts]:
         """Count the pairs of each segment, and keep the counts.
 
+        Where that takes several scripts the users are those of the last, so no pair has more than either.
+
         Args:
             kept_from: the users of all bitmaps of a segment, added up, with which its counts are kept.
         """
@@ -77,7 +79,7 @@ class KeptPairStore:
         while missing := [place for place, one in enumerate(counted) if _is_short(one)]:
             rest = [_rest(asked[place], counted[place]) for place in missing]
             for place, more in zip(missing, self._counted(rest, kept_from), strict=True):
-                _complete(counted[place], more)
+                counted[place] = _completed(counted[place], more)
         return counted
 
     def _counted(self, asked: Sequence[Pairs], kept_from: int) -> list[PairCounts]:
@@ -122,7 +124,8 @@ def _rest(asked: Pairs, counted: PairCounts) -> Pairs:
     return asked._replace(rows=[row._replace(start=row.start + first) for row, first in rows])
 
 
-def _complete(counted: PairCounts, rest: PairCounts) -> None:
-    """Add the counts of pairs that were not reached before."""
+def _completed(counted: PairCounts, rest: PairCounts) -> PairCounts:
+    """With the counts of pairs that were not reached before."""
     for (place, first), row in zip(list(_short_rows(counted)), rest.rows, strict=True):
         counted.rows[place][first:] = row
+    return PairCounts(rest.users, counted.rows)

@@ -85,7 +85,7 @@ class MatrixStore:
 
     @outages_named
     def cohort_rows(self, asked: Sequence[CohortRows]) -> list[list[int]]:
-        """Of each: row for row the size of its cohort and the count of each column, in one list."""
+        """Of each, row for row in one list: its cohort, its other users, and the count of each column."""
         script = self._scripts["cohort_rows"]
         return answers_to(
             self._client,

@@ -113,7 +113,6 @@ def make_service(
     """
     app = make_app(name, summary, settings)
     put_under(app, prefix_of(name, settings))
-    app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     times = http_times.register(app)
     app.extensions[EXTENSION] = AccessControl(needs, settings, store)
@@ -140,6 +139,8 @@ def make_app(name: str, summary: str, settings: Settings) -> Service:
         servers=servers_at(prefix_of(name, settings)),
     )
     app.json = Json(app)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # the redirect would lead an empty name to another route
     # The reference at once: the library's page would only offer it, as the one thing to choose.
     app.view_functions["openapi.openapi"] = app.view_functions["swagger.swagger"]
     return app

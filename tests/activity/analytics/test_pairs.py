@@ -63,7 +63,11 @@ def expected(seen: Seen, rows: range = AGO, cohort: Cohort = Cohort.RECURRING) -
     if cohort is Cohort.FIRST:
         users = {ago: users[ago].difference(*(seen[back] for back in earlier(ago))) for ago in rows}
     return [
-        RowCounts(len(users[ago]), tuple(len(users[ago] & seen[later]) for later in since(rows, ago)))
+        RowCounts(
+            len(users[ago]),
+            tuple(len(users[ago] & seen[later]) for later in since(rows, ago)),
+            len(seen[ago] - users[ago]),
+        )
         for ago in rows
     ]
 
@@ -223,7 +227,7 @@ def test_whichever_days_others_ask_for_all_are_counted_right(
 
 @pytest.mark.parametrize(
     ("columns", "before", "counts"),
-    [([1, 0], [3], RowCounts(1, (1, 0))), ([2, 1], [3, 2], RowCounts(0, (0, 0)))],
+    [([1, 0], [3], RowCounts(1, (1, 0), 1)), ([2, 1], [3, 2], RowCounts(0, (0, 0), 2))],
     ids=["columns that begin later", "a row that was before itself"],
 )
 def test_first_time_rows_of_another_form_are_counted_too(

@@ -21,7 +21,11 @@ class CohortRow(NamedTuple):
 
 
 class RowCounts(NamedTuple):
-    """The number of users in a row's cohort, and how many of them are in each column."""
+    """The number of users in a row's cohort, and how many of them are in each column.
+
+    `seen` are the row's other users, who had been seen before it, as of the moment that `size` is.
+    """
 
     size: int
     columns: tuple[int, ...]
+    seen: int = 0

@@ -53,17 +53,23 @@ def _by_rows(
         for slices in _scripts(rows)
         for segment in sorted(frozenset().union(*(segments[rows[one.row].users] for one in slices)))
     ]
-    sizes = [0] * len(rows)
+    sizes, seen = [0] * len(rows), [0] * len(rows)
     columns = [[0] * len(row.columns) for row in rows]
     answers = store.matrices.cohort_rows([script for _, _, script in parts])
     for (slices, _, _), answer in zip(parts, answers, strict=True):
         numbers = iter(answer)
         for one in slices:
-            size = next(numbers)
-            sizes[one.row] += 0 if one.first else size
+            size, seen_before = next(numbers), next(numbers)
+            if not one.first:
+                sizes[one.row] += size
+                seen[one.row] += seen_before
             for column in range(one.first, one.first + len(one.columns)):
                 columns[one.row][column] += next(numbers)
-    return [RowCounts(size, tuple(row)) for size, row in zip(sizes, columns, strict=True)]
+    # Those of a later slice may have come since their row was counted.
+    return [
+        RowCounts(size, tuple(min(users, size) for users in row), before)
+        for size, row, before in zip(sizes, columns, seen, strict=True)
+    ]
 
 
 def _bitmaps(row: CohortRow) -> Iterator[Bitmap]:

@@ -97,9 +97,7 @@ def reached(site: Site, steps: Sequence[Step]) -> list[Reached]:
             one script may.
     """
     check(steps)
-    counts = algebra.counts(
-        site.store, [both(*(step.users for step in steps[: n + 1])) for n in range(len(steps))]
-    )
+    counts = _counts(site, [step.users for step in steps])
     return [
         Reached(
             step,
@@ -110,6 +108,15 @@ def reached(site: Site, steps: Sequence[Step]) -> list[Reached]:
         )
         for n, step in enumerate(steps)
     ]
+
+
+def _counts(site: Site, users: Sequence[Set]) -> list[int]:
+    """How many users are in the first set, in the first two, and so on.
+
+    The last steps are counted first, so that visits that arrive meanwhile have no step exceed the one before.
+    """
+    reaching = [both(*users[:steps]) for steps in range(len(users), 0, -1)]
+    return algebra.counts(site.store, reaching)[::-1]
 
 
 def check(steps: Sequence[Step]) -> None:

@@ -77,11 +77,11 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
             pairwise(successive), retention.before_rows(asked, periods), strict=True
         )
     ]
-    active = cohort_rows.count_rows(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])
-    first = cohort_rows.count_rows(site.store, new)
+    returned = cohort_rows.count_rows(site.store, everybody)
+    active = cohort_rows.count_rows(site.store, new)
     stages = (
-        _stage(period, *counted, newcomers.size, asked.now)
-        for period, counted, newcomers in zip(periods, pairwise(active), first, strict=True)
+        _stage(period, before, users, asked.now)
+        for period, before, users in zip(periods, returned, active, strict=True)
     )
     return Lifecycle(tuple(stages), asked.kept.known_from())
 
@@ -104,10 +104,16 @@ def _bitmap(asked: Question, period: Period) -> Bitmap:
     return Bitmap(asked.event.name, period.name)
 
 
-def _stage(period: Period, before: RowCounts, active: RowCounts, new: int, now: datetime) -> Stage:
+def _stage(period: Period, before: RowCounts, active: RowCounts, now: datetime) -> Stage:
+    """The states of a period's users.
+
+    Args:
+        before: users of the period before, and those of them who returned
+        active: new users and others, counted after `before`: no visit in between makes one negative
+    """
     (returning,) = before.columns
-    resurrecting = active.size - returning - new
-    return Stage(period, new, returning, resurrecting, before.size - returning, bounds(period)[1] > now)
+    resurrecting, dormant = active.seen - returning, before.size - returning
+    return Stage(period, active.size, returning, resurrecting, dormant, bounds(period)[1] > now)
 
 
 def users(site: Site, asked: Question, period: Period, state: UserState) -> Set:

@@ -74,15 +74,15 @@ def _is_chain(rows: Sequence[CohortRow], places: Sequence[PairRow]) -> bool:
 
 
 def _first(users: int, row: PairRow, seen_before: Sequence[int], seen: Sequence[int]) -> RowCounts:
-    """A row's first-time users.
+    """A row's first-time users. Visits between two scripts make none of the columns larger than the row.
 
     Args:
         seen_before: how many of those who had been seen before the row are in it, and in those after it
         seen: how many of those who had been seen until its end are in each bitmap after it
     """
     size = users - seen_before[0]
-    after = [now - then for now, then in zip(seen, seen_before[1:], strict=False)]
-    return RowCounts(size, (size, *after)[: row.stop - row.start])
+    after = [min(now - then, size) for now, then in zip(seen, seen_before[1:], strict=False)]
+    return RowCounts(size, (size, *after)[: row.stop - row.start], seen_before[0])
 
 
 def _places(rows: Sequence[CohortRow], bitmaps: Sequence[Bitmap]) -> list[PairRow] | None:

@@ -68,9 +68,13 @@ class EventSnapshot:
     now: datetime
 
     def sets(self) -> dict[str, Set | None]:
-        """The set that each figure counts; None if one of its periods has expired."""
+        """The set that each figure counts; None if one of its periods has expired.
+
+        They are counted in this order: visits that arrive meanwhile have none exceed one that contains it.
+        """
         today = self.running(Granularity.DAY)
         return {
+            "new_today": without(self.bitmaps([today]), self.bitmaps(self.history())),
             "hour": self.union([self.running(Granularity.HOUR)]),
             "today": self.union([today]),
             "yesterday": self.union([self.site.calendar.before(today)]),
@@ -79,7 +83,6 @@ class EventSnapshot:
             "all": self.union([ALL_TIME]),
             "rolling_7": self.window(7),
             "rolling_30": self.window(30),
-            "new_today": without(self.bitmaps([today]), self.bitmaps(self.history())),
         }
 
     def window(self, days: int) -> Set | None:

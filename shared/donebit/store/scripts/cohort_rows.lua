@@ -5,7 +5,8 @@
 -- ARGV[3] how many bitmaps have the users seen before the first row; then their places in KEYS
 -- ARGV[..] for each row in turn: the place of its bitmap, 0 where this segment has none; how many columns;
 --          and the places of their bitmaps, 0 where there is none
--- returns for each row in turn the size of its cohort and the count of each column, all in one list
+-- returns for each row in turn the size of its cohort, how many users of its bitmap are not in it as they were
+--         there before, and the count of each column, all in one list
 -- Why a script: a cohort, and who was there before, are carried from one computation to the next without ever
 --               being seen or lost by others, or left over.
 -- The three are not written to the append-only file or sent to replicas either, which would take a fifth of
@@ -34,11 +35,11 @@ local function add_to_before(keys)
 end
 
 local function cohort_of(users)
-  if not (first and anybody) then return users end
+  if not (first and anybody) then return users, 0 end
   -- A xor (A and B): right for any lengths, which A and (not B) is not where B is the shorter.
   call('BITOP', 'AND', between, users, before)
   call('BITOP', 'XOR', cohort, users, between)
-  return cohort
+  return cohort, call('BITCOUNT', between)
 end
 
 local known = {}
@@ -46,9 +47,10 @@ for i = 1, tonumber(ARGV[3]) do known[i] = KEYS[read()] end
 add_to_before(known)
 while at < #ARGV do
   local row, columns = read(), read()
-  local users = row > 0 and cohort_of(KEYS[row])
+  local users, seen = nil, 0
+  if row > 0 then users, seen = cohort_of(KEYS[row]) end
   local size = users and call('BITCOUNT', users) or 0
-  answer[#answer + 1] = size
+  answer[#answer + 1], answer[#answer + 2] = size, seen
   for _ = 1, columns do
     local column, count = read(), 0
     if column == row then
