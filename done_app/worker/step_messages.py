@@ -59,8 +59,8 @@ def run_message(
     held = leases.take(worker_app.store(), task_id, nonce, holder, parts)
     if held is None or held.task.spec.job is None or not held.ranges:
         return
-    task = held.task
-    if hand_back_unfit(task, held.ranges, careful=careful or held.died):
+    task, careful = held.task, careful or held.died
+    if hand_back_unfit(task, held.ranges, careful=careful):
         leases.release(worker_app.store(), task_id, holder)
         return
     limits = limits_of(task)
@@ -69,7 +69,7 @@ def run_message(
             run_leased(held, holder, careful=careful, waited=waited)
             return
     pause = completion_permits.wait(worker_app.store(), task)
-    worker_app.publisher.run_ranges(task, held.ranges, careful=careful or held.died, pause=pause)
+    worker_app.publisher.run_ranges(task, held.ranges, careful=careful, pause=pause)
     leases.release(worker_app.store(), task_id, holder)
 
 
@@ -151,7 +151,7 @@ def run_held(held: HeldSteps, name: str, holder: Holder, *, careful: bool) -> Ru
             task,
             job,
             reporter,
-            careful or held.died,
+            careful,
             position=position,
             board=worker_leases.board,
             max_result_bytes=worker_app.settings.max_step_result_bytes,

@@ -13,7 +13,7 @@ from redis.connection import AbstractConnection
 from done_app.worker import celery_tasks, worker_app
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.pipe import WORK, Pipe
-from done_app.worker.steps import position
+from done_app.worker.steps import position, runner
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.run_counts import RunCounts
 from donebit import clock, job, queue
@@ -170,6 +170,24 @@ def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
 
     assert ranges == [[(0, 8)], [(0, 8)]]  # kept, and free to be taken
     assert [one.message_id for one in real_store.leases.of_task(task.id)] == ["message-3"]
+
+
+def test_what_is_left_of_a_message_at_which_a_process_died_is_run_carefully(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Holder("message-1", worker_leases.own_holder("").worker, 1)
+    leases.take(real_store, task.id, task.nonce, dead, [(0, 8)])
+    leases.bury(real_store, task.id, dead, ending=False)
+    sent: list[tuple[list[Range], object]] = []
+
+    def note(_: Task, ranges: list[Range], **terms: object) -> None:
+        sent.append((ranges, terms["careful"]))
+
+    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(0))  # so that one step is run
+    monkeypatch.setattr(worker_app.publisher, "run_ranges", note)
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert sent == [([(1, 8)], True)]
 
 
 def test_a_step_to_be_tried_again_is_in_the_lease_until_it_is_sent(
