@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from donebit.errors import InvalidInput
 
 LONGEST_QUOTE = 120  # characters of a name in a message
+MOST_LEVELS = 150  # of lists and objects in one another: what checks and answers them takes no more than 200
 
 
 def read_json(text: str | bytes) -> Any:
@@ -33,6 +35,31 @@ def read_json_line(line: bytes) -> Any:
         ValueError, InvalidInput: as read_json.
     """
     return read_json(line.decode("utf-8-sig"))
+
+
+def refuse_nested(values: Iterable[object], text: str) -> None:
+    """Refuse JSON values that something which reads them later could not.
+
+    Args:
+        values: what is written in the text, each by itself.
+        text: the JSON, by which most are known to be flat enough.
+
+    Raises:
+        ValueError: one has lists and objects in one another on more than 150 levels.
+    """
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return
+    level = _containers(values)
+    for _ in range(MOST_LEVELS):
+        level = _containers(
+            inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)
+        )
+    if level:
+        raise ValueError(f"lists and objects are nested on more than {MOST_LEVELS} levels")
+
+
+def _containers(values: Iterable[object]) -> list[Any]:
+    return [one for one in values if isinstance(one, (dict, list, tuple))]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from donebit.jobs.decorator import MARK, JobOptions
 from donebit.jobs.item_type import ItemType
 from donebit.jobs.signature import read_signature
 from donebit.jobs.unawaited import refuse_asynchronous
+from donebit.json_reading import refuse_nested
 from donebit.priority import NORMAL, Priority
 from donebit.retry_policy import RetryPolicy
 
@@ -122,6 +123,7 @@ class Job:
         try:
             text = json.dumps(dict(params), ensure_ascii=False, allow_nan=False)
             text.encode()
+            refuse_nested([params], text)
         except ValueError as error:
             raise InvalidInput(
                 f"params of job {self.name} cannot be written as JSON: {error}", field="params"
