@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +18,7 @@ def read_json(text: str | bytes) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: the text is no JSON, or nested too deeply.
+        ValueError: the text is no JSON, or nested too deeply, or has an integer of too many digits.
         InvalidInput: an object in it, at any depth, has a name twice.
     """
     if isinstance(text, bytes):
@@ -25,7 +26,11 @@ def read_json(text: str | bytes) -> Any:
     try:
         return DECODER.decode(text)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("lists and objects are nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # which tells of a function of Python's to set its bound by
+        raise ValueError(f"an integer has more than {sys.get_int_max_str_digits()} digits") from None
 
 
 def read_json_line(line: bytes) -> Any:
