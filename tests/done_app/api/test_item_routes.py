@@ -86,7 +86,7 @@ def test_an_open_task_is_filled_in_pieces_and_starts_when_it_is_closed(services:
     [
         ('"a"\n7\n', "items.1", "job length does not take items[1]: items[1] is 7; it must be a text"),
         ('"a"\n{"b"\n', "line 2", "line 2 is no JSON"),
-        ('"a"\n{"b": 1, "b": 2}\n', "b", "b is given twice"),
+        ('"a"\n{"b": 1, "b": 2}\n', "line 2", "line 2: b is given twice"),
         ("\n", "items", "there are no items"),
         (json.dumps("x" * 100_001), "items", "at most 100,000 are kept for a task (MAX_ITEMS_BYTES)"),
     ],
