@@ -58,6 +58,7 @@ LAYERS = (
         "donebit.readable",
         "donebit.async_results",
         "donebit.results",
+        "donebit.request_room",
         "donebit.result_slices",
         "donebit.service_answers",
         "donebit.redis_url",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 
-from donebit.json_reading import read_json_line
+from donebit.json_reading import read_json_line, refuse_nested
 
 WRONG = {
     "NUL after": b"8\0",
@@ -25,3 +28,16 @@ def test_a_line_that_is_not_utf_8_is_refused(line: bytes) -> None:
 @pytest.mark.parametrize("line", [b"7", b"\xef\xbb\xbf7", b" 7 \r"])
 def test_a_mark_and_blanks_around_a_value_are_passed_over(line: bytes) -> None:
     assert read_json_line(line) == 7
+
+
+@pytest.mark.parametrize("around", [lambda x: [0, x], lambda x: {"a": x, "b": "{"}, lambda x: (x,)])
+def test_values_nested_on_more_levels_than_all_can_read_are_refused(
+    around: Callable[[object], object],
+) -> None:
+    value: object = "["
+    for _ in range(150):
+        value = around(value)
+    refuse_nested([7, value, "[" * 200], json.dumps([7, value, "[" * 200]))
+
+    with pytest.raises(ValueError, match="on more than 150 levels"):
+        refuse_nested([7, around(value)], json.dumps([7, around(value)]))

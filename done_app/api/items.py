@@ -127,4 +127,7 @@ def line_of(number: int, line: bytes) -> Any:
     try:
         return read_json_line(line)
     except ValueError as error:
-        raise InvalidInput(f"line {number} is no JSON: {error}", field=f"line {number}") from None
+        why = f"line {number} is no JSON: {error}"
+    except InvalidInput as error:
+        why = f"line {number}: {error.detail}"
+    raise InvalidInput(why, field=f"line {number}")

@@ -128,8 +128,8 @@ class Donebit(TaskRequests, ScheduleRequests):
     ) -> Report:
         """Report that steps are done, in any order; a step may be reported more than once.
 
-        Adjacent steps are sent as one range. More than 10,000 ranges, or a megabyte of results, take several
-        requests.
+        Adjacent steps are sent as one range. More than 10,000 ranges, or a megabyte of results, or many small
+        ones, take several requests; what is refused leaves those before it as they are.
 
         Args:
             task_id: The task's id.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from donebit.errors import InvalidInput
+from donebit.request_room import Room
 
 BYTES_PER_PIECE = 1024 * 1024  # of JSON; an item may be larger
 ITEMS_PER_PIECE = 100_000
@@ -35,15 +36,14 @@ def pieces_of(items: Iterable[object]) -> Iterator[Piece]:
         )
     part: list[object] = []
     lines: list[bytes] = []
-    room = BYTES_PER_PIECE
+    room = Room(BYTES_PER_PIECE, ITEMS_PER_PIECE)
     for index, item in enumerate(items):
         line = _line(item, index)
-        if part and (len(line) > room or len(part) == ITEMS_PER_PIECE):
+        if not room.take(line):
             yield Piece(part, b"".join(lines))
-            part, lines, room = [], [], BYTES_PER_PIECE
+            part, lines = [], []
         part.append(item)
         lines.append(line)
-        room -= len(line)
     if part:
         yield Piece(part, b"".join(lines))
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from donebit.errors import InvalidInput
 
 LONGEST_QUOTE = 120  # characters of a name in a message
+MOST_LEVELS = 150  # of lists and objects in one another: what checks and answers them takes no more than 200
 
 
 def read_json(text: str | bytes) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: the text is no JSON, or nested too deeply.
+        ValueError: the text is no JSON, or nested too deeply, or has an integer of too many digits.
         InvalidInput: an object in it, at any depth, has a name twice.
     """
     if isinstance(text, bytes):
@@ -23,7 +26,11 @@ def read_json(text: str | bytes) -> Any:
     try:
         return DECODER.decode(text)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("lists and objects are nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # which tells of a function of Python's to set its bound by
+        raise ValueError(f"an integer has more than {sys.get_int_max_str_digits()} digits") from None
 
 
 def read_json_line(line: bytes) -> Any:
@@ -33,6 +40,31 @@ def read_json_line(line: bytes) -> Any:
         ValueError, InvalidInput: as read_json.
     """
     return read_json(line.decode("utf-8-sig"))
+
+
+def refuse_nested(values: Iterable[object], text: str) -> None:
+    """Refuse JSON values that something which reads them later could not.
+
+    Args:
+        values: what is written in the text, each by itself.
+        text: the JSON, by which most are known to be flat enough.
+
+    Raises:
+        ValueError: one has lists and objects in one another on more than 150 levels.
+    """
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return
+    level = _containers(values)
+    for _ in range(MOST_LEVELS):
+        level = _containers(
+            inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)
+        )
+    if level:
+        raise ValueError(f"lists and objects are nested on more than {MOST_LEVELS} levels")
+
+
+def _containers(values: Iterable[object]) -> list[Any]:
+    return [one for one in values if isinstance(one, (dict, list, tuple))]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

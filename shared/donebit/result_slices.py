@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from donebit.errors import InvalidInput
+from donebit.request_room import Room
 from donebit.step_numbers import natural, quoted
 
 RESULTS_PER_REPORT = 10_000
@@ -30,20 +31,18 @@ def slices_of(results: Mapping[int, object]) -> list[Slice]:
 
 def _slices(pairs: list[tuple[int, object]]) -> Iterator[Slice]:
     part: Slice = []
-    room = BYTES_PER_REPORT
+    room = Room(BYTES_PER_REPORT, RESULTS_PER_REPORT)
     for step, value in pairs:
-        size = _size(step, value)
-        if part and (size > room or len(part) == RESULTS_PER_REPORT):
+        if not room.take(_written(step, value)):
             yield part
-            part, room = [], BYTES_PER_REPORT
+            part = []
         part.append({"step": step, "result": value})
-        room -= size
     if part:
         yield part
 
 
-def _size(step: int, value: object) -> int:
+def _written(step: int, value: object) -> bytes:
     try:
-        return len(json.dumps(value, allow_nan=False))
+        return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"the result of step {step} cannot be written as JSON: {error}") from error

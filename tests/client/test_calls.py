@@ -200,6 +200,18 @@ def test_schedules_of_several_pages_are_all_read(donebit: Donebit, monkeypatch: 
     assert listed == names
 
 
+# In one request of less than a megabyte each would be refused: too many named values, too many lists.
+@pytest.mark.parametrize("value", [[dict.fromkeys("abcde", 1)], [{}] * 12], ids=["named", "nested"])
+def test_many_small_values_take_several_requests_too(donebit: Donebit, value: list[object]) -> None:
+    task_id, given = donebit.start(10_000), dict.fromkeys(range(10_000), value)
+
+    reported = donebit.report(task_id, results=given)
+    of_items = donebit.get(donebit.map("fields", given.values()))
+
+    assert (reported["fresh"], reported["state"]) == (10_000, "done")
+    assert (of_items["count"], of_items["open"]) == (10_000, False)
+
+
 def test_expectations_are_made_read_and_deleted(donebit: Donebit) -> None:
     made = donebit.expect("by-three", "0 3 * * *", label="backup", zone="Europe/Berlin")
 

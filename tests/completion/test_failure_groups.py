@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import announcing, deliveries, failing, failure_groups, missing, reporting, resuming
+from donebit.completion import (
+    announcing,
+    deliveries,
+    failing,
+    failure_groups,
+    lifecycle,
+    missing,
+    reporting,
+    resuming,
+)
 from donebit.completion.failing import ChosenSteps
 from donebit.completion.failure_groups import NOT_KEPT, OTHERS, id_of, list_groups, ranges_in, text_of
 from donebit.completion.spec import Webhook
@@ -208,6 +217,15 @@ def test_a_retry_sent_twice_under_one_key_is_one_retry(store: Store) -> None:
     assert (first.steps, again.steps, again.task.failed_steps) == (1, 1, 1)
     with pytest.raises(InvalidInput, match="another request"):
         resuming.retry(store, task.id, ChosenSteps([1]), TTLS, reply_key="k")
+
+
+def test_a_retry_of_a_cancelled_task_is_not_said_to_lack_failed_steps(store: Store) -> None:
+    task = start(store, 3)
+    give_up(store, task, 1)
+    lifecycle.cancel(store, task.id)
+
+    with pytest.raises(Conflict, match="is cancelled; only steps of a running or failed task can be retried"):
+        resuming.retry(store, task.id, ChosenSteps([1]), TTLS)
 
 
 def test_what_is_chosen_and_has_not_given_up_is_refused(store: Store) -> None:

@@ -151,6 +151,10 @@ def test_a_page_ends_at_its_limit_or_its_bytes(store: Store, monkeypatch: pytest
         ([{1: "a", "1": "b"}], "result cannot be written as JSON: 1 is given twice in one object"),
         ("x" * 99, r"result has 101 bytes of JSON; at most 100 are kept \(MAX_STEP_RESULT_BYTES\)"),
         ("é" * 50, "result has 102 bytes of JSON"),
+        (
+            json.loads("[" * 151 + "]" * 151),
+            "result cannot be written as JSON: lists and objects are nested on more",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_a_sentence(value: object, why: str) -> None:

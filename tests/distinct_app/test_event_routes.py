@@ -120,6 +120,8 @@ REFUSED = [
     ("POST", "/events/a", b'{"users": ["a", ""]}', r"^users\.1 is ''; it must have at least 1 character"),
     ("POST", "/visits", b'{"visits": [{"event": "a", "user": -1}]}', r"^visits\.0\.user is -1; it must be"),
     ("POST", "/events/a", b"{1}", r"^the body is '\{1\}'; it must be a JSON object"),
+    ("POST", "/events/a", b'{"users": [%s]}' % (b"9" * 5000), r"999'; an integer has more than 4300 digits$"),
+    ("POST", "/events/a", b'{"users": %s}' % (b"[" * 5000), r"; lists and objects are nested too deeply$"),
 ]
 
 

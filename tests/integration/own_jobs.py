@@ -52,6 +52,11 @@ def length(_: int, item: str, *, folder: str = "") -> int:
     return len(item)
 
 
+@job("fields")
+def fields(_: int, item: list[dict[str, int]]) -> None:
+    """Take an item with lists and objects in it."""
+
+
 @job("sum")
 def sum_up(step: int, *, results: Results[int], folder: str) -> None:  # noqa: ARG001 - it has one step
     """Write down what the steps of the task before returned together."""

@@ -37,6 +37,25 @@ def test_a_module_that_is_not_there_is_one_clear_sentence(
     assert refused.value.detail.endswith(said)
 
 
+def test_a_job_in_a_module_of_a_package_that_jobs_leaves_out_is_named(
+    write_module: WriteModule, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_module("unused", "").with_name("package_of_jobs")
+    folder.mkdir()
+    write_module("package_of_jobs/__init__", "from . import images, texts\nfrom .texts import count\n")
+    write_module("package_of_jobs/images", "from donebit import job\n@job('resize')\ndef a(step): ...\n")
+    write_module("package_of_jobs/texts", "from donebit import job\n@job('count')\ndef count(step): ...\n")
+
+    assert "count" in check_jobs(Settings(jobs=("package_of_jobs",)))
+    said = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    assert "resize" in check_jobs(Settings(jobs=("package_of_jobs", "package_of_jobs.images")))
+
+    below = "it is in 'package_of_jobs.images', to be named too"
+    assert said == [f"JOBS: package 'package_of_jobs' has no job 'resize': {below}"]
+    assert caplog.records == []
+
+
 def test_a_job_in_a_class_is_named_where_the_module_has_other_jobs(
     write_module: WriteModule, caplog: pytest.LogCaptureFixture
 ) -> None:

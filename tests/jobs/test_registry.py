@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,10 @@ def test_parameters_come_as_what_the_signature_says() -> None:
         ({"a": "\ud800"}, "params of job anything cannot be written as JSON"),
         ({"a": float("nan")}, "params of job anything cannot be written as JSON"),
         ({"a": float("inf")}, "params of job anything cannot be written as JSON"),
+        (
+            {"a": json.loads("[" * 150 + "]" * 150)},
+            "params of .*: lists and objects are nested on more",
+        ),
         ({"step": 3}, "params of job anything: step is the step itself"),
     ],
 )

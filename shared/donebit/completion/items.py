@@ -14,6 +14,7 @@ from donebit.completion.lifecycle import PackedItems
 from donebit.completion.results import ENCODER
 from donebit.completion.task import Task
 from donebit.errors import Conflict, DonebitError, InvalidInput, NotFound
+from donebit.json_reading import refuse_nested
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import ExtendResult, ExtendStatus
@@ -69,7 +70,9 @@ def _parts(items: Sequence[object], first: int) -> Iterator[Sequence[object]]:
 
 def _size(part: Sequence[object], first: int) -> int:
     try:
-        return len(ENCODER.encode(part).encode())
+        text = ENCODER.encode(part)
+        refuse_nested(part, text)
+        return len(text.encode())
     except (TypeError, ValueError, RecursionError):
         for index, item in enumerate(part):
             _check_json(item, first + index)
@@ -78,7 +81,9 @@ def _size(part: Sequence[object], first: int) -> int:
 
 def _check_json(item: object, index: int) -> None:
     try:
-        ENCODER.encode(item).encode()
+        text = ENCODER.encode(item)
+        text.encode()
+        refuse_nested([item], text)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"items[{index}] cannot be written as JSON: {error}", field=f"items.{index}"

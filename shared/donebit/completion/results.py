@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
-from donebit.json_reading import read_json
+from donebit.json_reading import read_json, refuse_nested
 from donebit.store import Store
 from donebit.store.results import OWN_FIELD, STEPS_PER_CHUNK, ResultRun
 
@@ -60,6 +60,7 @@ def encode(value: object, max_bytes: int, name: str = "result") -> str:
         size = len(text) if text.isascii() else len(text.encode())
         if "{" in text and size <= max_bytes:
             read_json(text)  # of a dict with the keys 1 and "1" one value would be lost
+        refuse_nested([value], text)
     except InvalidInput as error:
         raise ResultRefused(f"{name} cannot be written as JSON: {error.detail}", field="result") from None
     except (TypeError, ValueError, RecursionError) as error:

@@ -90,6 +90,10 @@ def retry(
         task_id, ranges, now_ms=clock.now_ms(), token=token, reply_key=reply_key
     )
     answer = changing.known(answer, task_id, reply_key)
+    if answer.state == State.CANCELLED:
+        raise Conflict(
+            f"task {task_id} is cancelled; only steps of a running or failed task can be retried: resume it"
+        )
     if not answer.retried:
         raise Conflict(f"none of these steps of task {task_id}, which is {answer.state}, has given up")
     now = _begun_again(store, lifecycle.get_task(store, task_id).task)

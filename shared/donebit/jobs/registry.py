@@ -25,6 +25,7 @@ from donebit.jobs.decorator import MARK, JobOptions
 from donebit.jobs.item_type import ItemType
 from donebit.jobs.signature import read_signature
 from donebit.jobs.unawaited import refuse_asynchronous
+from donebit.json_reading import refuse_nested
 from donebit.priority import NORMAL, Priority
 from donebit.retry_policy import RetryPolicy
 
@@ -122,6 +123,7 @@ class Job:
         try:
             text = json.dumps(dict(params), ensure_ascii=False, allow_nan=False)
             text.encode()
+            refuse_nested([params], text)
         except ValueError as error:
             raise InvalidInput(
                 f"params of job {self.name} cannot be written as JSON: {error}", field="params"
@@ -181,7 +183,10 @@ def check_jobs(settings: Settings) -> Jobs:
             log.warning("JOBS: module %r has no job: none of its functions is decorated with @job", module)
         for method, name in _methods_with_a_name(module, {one.name for one in of_module}):
             log.warning("JOBS: module %r has no job %r: %s is in a class; %s", module, name, method, MOVE_IT)
-    return _together(found)
+    jobs = _together(found)
+    for package, name, module in _left_below(settings.jobs, jobs):
+        log.warning("JOBS: package %r has no job %r: it is in %r, to be named too", package, name, module)
+    return jobs
 
 
 def _together(found: Mapping[str, Iterable[Job]]) -> Jobs:
@@ -242,6 +247,18 @@ def _methods_with_a_name(module: str, found: Container[str]) -> Iterator[tuple[s
                 options = inspect.getattr_static(function, MARK, None)
                 if options is not None and options.name not in found:
                     yield f"{owner.__name__}.{name}", options.name
+
+
+def _left_below(packages: Iterable[str], found: Container[str]) -> Iterator[tuple[str, str, str]]:
+    """The jobs of modules that a package of JOBS imports and JOBS does not name: package, job, module."""
+    for package in packages:
+        below = [(name, one) for name, one in sys.modules.items() if name.startswith(f"{package}.")]
+        for name, module in sorted(below):
+            members = getattr(module, "__dict__", {}).values()
+            own = [one for one in members if _is_job(one) and one.__module__ == name]
+            for job in dict.fromkeys(getattr(one, MARK).name for one in own):
+                if job not in found:
+                    yield package, job, name
 
 
 def _place_of(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -115,11 +116,20 @@ def of_validation(error: ValidationError) -> Response:
 def _fault(error: ErrorDetails) -> Fault:
     field = wording.path(error["loc"])
     if not field:
-        sent = wording.quoted(request.get_data())
-        return Fault(
-            field="body", detail=f"the body is {sent}; it must be a JSON object, sent as application/json"
-        )
+        why = _unreadable() or "it must be a JSON object, sent as application/json"
+        return Fault(field="body", detail=f"the body is {wording.quoted(request.get_data())}; {why}")
     return Fault(field=field, detail=wording.sentence(field, error))
+
+
+def _unreadable() -> str | None:
+    """Why a body that is well-formed JSON is not read; None for every other."""
+    try:
+        current_app.json.loads(request.get_data() if request.is_json else b"{}")
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def register(app: Flask) -> None:

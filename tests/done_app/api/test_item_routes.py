@@ -42,6 +42,26 @@ def test_the_item_of_a_step_is_answered(services: Services) -> None:
     assert "has no items" in problem_of(services.done.get(f"/tasks/{without}/items/0"), 404)["detail"]
 
 
+def test_an_item_is_nested_as_deeply_as_every_answer_can_show(services: Services) -> None:
+    deep = json.loads("[" * 150 + "]" * 150)
+    task_id = start(services, items=[deep], open=True)
+    body_of(services.done.post(f"/tasks/{task_id}/failures", json={"step": 0, "error": "no"}))
+
+    shown = body_of(services.done.get(f"/tasks/{task_id}/items/0"))
+    failures = body_of(services.done.get(f"/tasks/{task_id}/failures"))
+    refused = [
+        services.trigger.post("/tasks", json={"items": [1, [deep]]}),
+        services.done.post(f"/tasks/{task_id}/extend", json={"items": [1, [deep]]}),
+        fill(services, task_id, f"1\n{json.dumps([deep])}\n"),
+    ]
+
+    assert shown["item"] == failures["failures"][0]["item"] == deep
+    for one in refused:
+        assert problem_of(one)["errors"][0]["detail"].startswith(
+            "items[1] cannot be written as JSON: lists and"
+        )
+
+
 def test_an_open_task_is_filled_in_pieces_and_starts_when_it_is_closed(services: Services) -> None:
     task_id = start(services, open=True, job="length")
     first = body_of(fill(services, task_id, '"a"\n\n"bb"\n', "?from=0", **{"Idempotency-Key": "p1"}))
@@ -66,7 +86,7 @@ def test_an_open_task_is_filled_in_pieces_and_starts_when_it_is_closed(services:
     [
         ('"a"\n7\n', "items.1", "job length does not take items[1]: items[1] is 7; it must be a text"),
         ('"a"\n{"b"\n', "line 2", "line 2 is no JSON"),
-        ('"a"\n{"b": 1, "b": 2}\n', "b", "b is given twice"),
+        ('"a"\n{"b": 1, "b": 2}\n', "line 2", "line 2: b is given twice"),
         ("\n", "items", "there are no items"),
         (json.dumps("x" * 100_001), "items", "at most 100,000 are kept for a task (MAX_ITEMS_BYTES)"),
     ],
