@@ -131,7 +131,7 @@ def _broker_url(value: str) -> str:
         amqp_url.read(value)
     elif redis_url.is_redis(value):
         if redis_url.read(value).others:
-            raise ValueError("it names several servers; Celery's broker is one")
+            raise ValueError(amqp_url.SEVERAL)
     elif value and value != IN_THE_PROCESS:
         raise ValueError(f"{redis_url.BEGINNINGS}, or amqp:// of RabbitMQ")
     return value
