@@ -97,3 +97,35 @@ def test_a_webhook_host_that_would_match_nothing_is_refused(
 
     with pytest.raises(ConfigurationError, match="settings: WEBHOOK_HOSTS: must be names such as"):
         config.load()
+
+
+NO_CALLBACKS = ("shop.mail,@mails", "shop.mail@", "shop mail", "mail@a b")
+NO_COLLECTORS = ("collector:4318", "grpc://collector:4317", "http://", "http://a b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        *(("CALLBACKS", one, "must be names, or name@queue") for one in NO_CALLBACKS),
+        *(("OTEL_EXPORTER_OTLP_ENDPOINT", one, "must be a URL such as") for one in NO_COLLECTORS),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector", "must be a URL such as"),
+    ],
+)
+def test_what_nothing_could_be_sent_to_is_refused(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        config.load()
+
+    assert refusal.value.detail.startswith(f"settings: {name}: {why}")
+    assert repr(value.rpartition(",")[2]) in refusal.value.detail
+
+
+def test_callbacks_are_names_with_or_without_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLBACKS", "shop.mail, shop.bill@bills, shop.log@celery@here.dq")
+
+    queues = config.load().callback_queues
+
+    assert queues == {"shop.mail": "celery", "shop.bill": "bills", "shop.log": "celery@here.dq"}

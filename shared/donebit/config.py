@@ -19,6 +19,8 @@ from donebit.setting_types import (
     HOW_TO_SIGN,
     ApiToken,
     BrokerUrl,
+    Callbacks,
+    CollectorUrl,
     Duration,
     Hosts,
     HostsOrAny,
@@ -135,7 +137,7 @@ class Settings(Addresses):
     webhook_hosts: Hosts = ()  # that a webhook may be sent to; a private address only if listed itself
     # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
     webhook_secret: WebhookSecrets | None = None
-    callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
+    callbacks: Callbacks = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
     # What there may be in all, and how fast it may be asked for; 0 is no limit.
@@ -163,8 +165,8 @@ class Settings(Addresses):
     stall_after: Duration = timedelta(seconds=60)
 
     # Some of OpenTelemetry's own variables; its library reads the others.
-    otel_exporter_otlp_endpoint: str = ""
-    otel_exporter_otlp_traces_endpoint: str = ""
+    otel_exporter_otlp_endpoint: CollectorUrl = ""
+    otel_exporter_otlp_traces_endpoint: CollectorUrl = ""
     otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
     otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = "http/protobuf"
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"

@@ -26,6 +26,8 @@ LONGEST_KEPT = timedelta(days=36_500)  # beyond some centuries neither Python no
 LONGEST_PATIENCE = timedelta(days=1)  # of a service; the system waits for no more than 24 days at once
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")  # as a browser sends it
 ANY_HOST = "*"
+CALLBACK = re.compile(r"[^@\s]+(@\S+)?")  # the queue of one worker has an @ of its own
+COLLECTOR = re.compile(r"https?://[^/\s]+(/\S*)?")
 IN_THE_PROCESS = "memory://"  # a broker that no other process reaches, for tests of the services
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
@@ -94,6 +96,19 @@ def _hosts(listed: tuple[str, ...]) -> tuple[str, ...]:
                 f"without scheme, port and path; {one!r} is none"
             )
     return listed
+
+
+def _callbacks(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        if not CALLBACK.fullmatch(one):
+            raise ValueError(f"must be names, or name@queue, with commas between them; {one!r} is neither")
+    return listed
+
+
+def _collector(value: str) -> str:
+    if value and not COLLECTOR.fullmatch(value):
+        raise ValueError(f"must be a URL such as http://collector:4318; it is {quoted(value)}")
+    return value
 
 
 def _is_address(text: str) -> bool:
@@ -169,6 +184,8 @@ def _length(secret: str) -> int:
 
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+Callbacks = Annotated[Names, AfterValidator(_callbacks)]
+CollectorUrl = Annotated[str, AfterValidator(_collector)]
 Networks = Annotated[Names, AfterValidator(_networks)]
 Hosts = Annotated[Names, AfterValidator(_hosts)]
 HostsOrAny = Annotated[Names, AfterValidator(_hosts_or_any)]
