@@ -42,6 +42,8 @@ def test_an_address_of_rabbitmq_means_this(url: str, meant: AmqpUrl) -> None:
         ("amqp://h?ssl_cert_reqs=none", "its option ssl_cert_reqs is for TLS, which amqps:// stands for"),
         ("amqps://h?ssl_ca_certs=/nosuch.pem", "its option ssl_ca_certs names no file"),
         ("amqp://h:port", "it cannot be read"),
+        ("amqp://h,i", "it names several servers; Celery's broker is one"),
+        ("amqp://me:cret@h:5672;amqp://me:cret@i:5672", "it names several servers"),
         ("amqp://me:se/cret@h", "it cannot be read"),
         (
             "kafka://:cret@h",

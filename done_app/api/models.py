@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from donebit import clock
 from donebit.activity.periods.calendar import Calendar
 from donebit.completion.failure_groups import LONGEST_TEXT
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
+from donebit.errors import InvalidInput
 from donebit.web.models import (
     ENTRY,
     WRITTEN,
@@ -189,15 +191,25 @@ class TaskFilter(Request):
     ] = None
 
     def as_filter(self, calendar: Calendar) -> Filter:
-        """The filter, with the moments that a day of this calendar begins at."""
+        """The filter, with the moments that a day of this calendar begins at.
+
+        Raises:
+            InvalidInput: `from` or `to` is no moment, or no moment is between them.
+        """
+        start = None if self.from_ is None else calendar.moment(self.from_, "from")
+        stop = None if self.to is None else calendar.moment(self.to, "to")
+        if start and stop and start >= stop:
+            raise InvalidInput(
+                f"to is {clock.iso(stop)}; it must be after from, which is {clock.iso(start)}", field="to"
+            )
         return Filter(
             State(self.state) if self.state else None,
             self.label,
             job=self.job,
             prefix=self.prefix,
             error=self.error,
-            created_from=None if self.from_ is None else calendar.moment(self.from_, "from"),
-            created_before=None if self.to is None else calendar.moment(self.to, "to"),
+            created_from=start,
+            created_before=stop,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
@@ -10,6 +11,8 @@ from donebit.redis_url import Tls, read_options, read_tls, split_url
 PLAIN, TLS = ("amqp", "pyamqp"), "amqps"
 SCHEMES = (*PLAIN, TLS)
 DEFAULT_PORTS = {"amqp": 5672, "pyamqp": 5672, TLS: 5671}
+ANOTHER_ADDRESS = re.compile(r"[;,](amqps?|pyamqp)://")  # as Celery has several
+SEVERAL = "it names several servers; Celery's broker is one"
 LONGEST_PREFIX = (
     150  # characters of KEY_PREFIX as it is written into routing keys, which have 255 with a delay
 )
@@ -45,7 +48,11 @@ def read(url: str) -> AmqpUrl:
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
+    if ANOTHER_ADDRESS.search(url):
+        raise ValueError(SEVERAL)
     parts, port = split_url(url, SCHEMES)
+    if "," in (parts.hostname or ""):
+        raise ValueError(SEVERAL)
     options = read_options(parts, has_tls=parts.scheme == TLS, tls_scheme=TLS, others=())
     return AmqpUrl(
         host=unquote(parts.hostname or "localhost"),

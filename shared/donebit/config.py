@@ -19,6 +19,8 @@ from donebit.setting_types import (
     HOW_TO_SIGN,
     ApiToken,
     BrokerUrl,
+    Callbacks,
+    CollectorUrl,
     Duration,
     Hosts,
     HostsOrAny,
@@ -26,6 +28,7 @@ from donebit.setting_types import (
     Names,
     Networks,
     PathPrefix,
+    Patience,
     Port,
     SecretFiles,
     SecretKey,
@@ -34,12 +37,24 @@ from donebit.setting_types import (
     ZoneName,
     listed_secrets,
 )
+from donebit.wording import quoted
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
 LARGEST_TASK = 100_000_000
 MOST_PROCESSES = 128
 MOST_REPLICAS = 10  # a replica more makes each change wait for the slowest of more
+MOST_ENTRIES = 1_000_000_000
 CELERYS_QUEUE = "celery"
+# By pydantic's types of error, as in wording.BOUNDS: what the text of a variable must be.
+BOUNDS = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "an integer",
+    "int_parsing_size": "an integer of fewer digits",
+    "bool_parsing": "0 or 1",
+    "literal_error": "{expected}",
+}
 
 Read = TypeVar("Read", bound="Addresses")
 
@@ -104,9 +119,9 @@ class Settings(Addresses):
     web_threads: PositiveInt = 256  # of a service, for requests that are wholly here
     max_streams: PositiveInt = 1000  # event streams of a service; they hold no thread
     max_connections: PositiveInt = 8192  # of a service, silent ones included
-    header_timeout: Duration = timedelta(seconds=10)  # for a request's head, and of a connection's silence
-    body_timeout: Duration = timedelta(seconds=30)  # and a second for each 64 KiB
-    question_timeout: Duration = timedelta(seconds=30)  # for a question about activity
+    header_timeout: Patience = timedelta(seconds=10)  # for a request's head, and of a connection's silence
+    body_timeout: Patience = timedelta(seconds=30)  # and a second for each 64 KiB
+    question_timeout: Patience = timedelta(seconds=30)  # for a question about activity
     trusted_proxies: Networks = ()  # whose X-Forwarded-For is believed
 
     # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
@@ -116,13 +131,13 @@ class Settings(Addresses):
     example_gets: bool = True  # whether GET may change what the example project changes by it
     allow_anonymous: bool = False
     allowed_hosts: HostsOrAny = ()
-    audit_entries: PositiveInt = 10_000  # about so many of the newest are kept
+    audit_entries: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] = 10_000  # about so many are kept
 
     jobs: Names = ()  # modules with the user's own step functions
     webhook_hosts: Hosts = ()  # that a webhook may be sent to; a private address only if listed itself
     # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
     webhook_secret: WebhookSecrets | None = None
-    callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
+    callbacks: Callbacks = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
     # What there may be in all, and how fast it may be asked for; 0 is no limit.
@@ -150,8 +165,8 @@ class Settings(Addresses):
     stall_after: Duration = timedelta(seconds=60)
 
     # Some of OpenTelemetry's own variables; its library reads the others.
-    otel_exporter_otlp_endpoint: str = ""
-    otel_exporter_otlp_traces_endpoint: str = ""
+    otel_exporter_otlp_endpoint: CollectorUrl = ""
+    otel_exporter_otlp_traces_endpoint: CollectorUrl = ""
     otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
     otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = "http/protobuf"
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"
@@ -237,6 +252,7 @@ def _read(kind: type[Read]) -> Read:
 
 def _fault(fault: ErrorDetails) -> str:
     """Which variable is wrong, and why; more than one may be, together."""
-    return ": ".join(
-        [*(str(name).upper() for name in fault["loc"][:1]), fault["msg"].removeprefix("Value error, ")]
-    )
+    why = fault["msg"].removeprefix("Value error, ")
+    if bound := BOUNDS.get(fault["type"]):
+        why = f"must be {bound.format_map(fault.get('ctx', {}))}; it is {quoted(fault['input'])}"
+    return ": ".join([*(str(name).upper() for name in fault["loc"][:1]), why])

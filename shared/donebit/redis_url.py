@@ -41,6 +41,7 @@ DATABASE_OPTIONS = ("db", "virtual_host")
 SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 
 WHOLE_ADDRESSES: Final = re.compile(r",(?=rediss?://)")
+USER_OF_ANOTHER_HOST: Final = re.compile(r"@[^@/?#]*,[^@/?#]*@")
 # Several hosts, and what stands before and after them.
 HOSTS: Final = re.compile(r"(?P<before>rediss?://([^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>[/?#].*)?")
 
@@ -102,9 +103,12 @@ def read(url: str) -> RedisUrl:
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
+    addresses = WHOLE_ADDRESSES.split(url)
+    if any(map(USER_OF_ANOTHER_HOST.search, addresses)):
+        raise ValueError("user and password stand in it once, before the first host; in a password @ is %40")
     if url.partition("://")[0] in SENTINELS:
         return _read_sentinels(url)
-    first, *others = [_read_one(one) for address in WHOLE_ADDRESSES.split(url) for one in _each_host(address)]
+    first, *others = [_read_one(one) for address in addresses for one in _each_host(address)]
     if any(replace(one, host=first.host, port=first.port) != first for one in others):
         raise ValueError("the addresses in it differ in more than host and port")
     return replace(first, others=tuple((one.host, one.port) for one in others))
@@ -116,7 +120,10 @@ def _each_host(url: str) -> Iterator[str]:
     if found is None:
         yield url
         return
-    for host in found["hosts"].split(","):
+    hosts = found["hosts"].split(",")
+    if len(hosts) > 1 and not all(host.partition(":")[0] for host in hosts):
+        raise ValueError("it has a comma with no host beside it")
+    for host in hosts:
         yield found["before"] + host + (found["after"] or "")
 
 
@@ -124,8 +131,8 @@ def _read_one(url: str) -> RedisUrl:
     parts, port = split_url(url, SCHEMES)
     options = read_options(parts, has_tls=parts.scheme == TLS)
     is_socket = parts.scheme in SOCKETS
-    if is_socket and not parts.path:
-        raise ValueError("it names no socket file: unix:///path/of/the.sock")
+    if is_socket and (parts.hostname or not parts.path):
+        raise ValueError("it names no socket file, by its whole path: unix:///path/of/the.sock")
     return RedisUrl(
         host="" if is_socket else unquote(parts.hostname or "localhost"),
         port=DEFAULT_PORT if port is None else port,

@@ -15,14 +15,19 @@ from pydantic_settings import EnvSettingsSource, NoDecode
 from donebit import amqp_url, redis_url
 from donebit.names import checked_key_prefix
 from donebit.secret_files import checked_token, read_secret, refuse_both
+from donebit.wording import quoted
 from donebit.zone_rules import NO_ZONES
 
 PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 SHORTEST_KEY = 20  # characters
+LONGEST_KEPT = timedelta(days=36_500)  # beyond some centuries neither Python nor a server can count
+LONGEST_PATIENCE = timedelta(days=1)  # of a service; the system waits for no more than 24 days at once
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")  # as a browser sends it
 ANY_HOST = "*"
+CALLBACK = re.compile(r"[^@\s]+(@\S+)?")  # the queue of one worker has an @ of its own
+COLLECTOR = re.compile(r"https?://[^/\s]+(/\S*)?")
 IN_THE_PROCESS = "memory://"  # a broker that no other process reaches, for tests of the services
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
@@ -40,14 +45,27 @@ class SecretFiles(EnvSettingsSource):
         return {one: read_secret(f"{one.upper()}_FILE", path) for one, path in named.items() if one in fields}
 
 
-def _seconds(value: object) -> object:
-    # Left to itself, pydantic takes numbers as seconds but a text, as all of the environment is, as ISO 8601.
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
+def _seconds(longest: timedelta) -> BeforeValidator:
+    """Reads a number of seconds above 0, up to so many.
+
+    Left to itself, pydantic takes numbers as seconds but a text, as all of the environment is, as ISO 8601.
+    """
+    most = longest.total_seconds()
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0
+        if not timedelta.resolution.total_seconds() <= seconds <= most:
+            raise ValueError(
+                f"must be a number of seconds, above 0 and at most {most:.0f}; it is {quoted(value)}"
+            )
+        return seconds
+
+    return BeforeValidator(read)
 
 
 def _path_prefix(value: str) -> str:
@@ -78,6 +96,19 @@ def _hosts(listed: tuple[str, ...]) -> tuple[str, ...]:
                 f"without scheme, port and path; {one!r} is none"
             )
     return listed
+
+
+def _callbacks(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        if not CALLBACK.fullmatch(one):
+            raise ValueError(f"must be names, or name@queue, with commas between them; {one!r} is neither")
+    return listed
+
+
+def _collector(value: str) -> str:
+    if value and not COLLECTOR.fullmatch(value):
+        raise ValueError(f"must be a URL such as http://collector:4318; it is {quoted(value)}")
+    return value
 
 
 def _is_address(text: str) -> bool:
@@ -115,7 +146,7 @@ def _broker_url(value: str) -> str:
         amqp_url.read(value)
     elif redis_url.is_redis(value):
         if redis_url.read(value).others:
-            raise ValueError("it names several servers; Celery's broker is one")
+            raise ValueError(amqp_url.SEVERAL)
     elif value and value != IN_THE_PROCESS:
         raise ValueError(f"{redis_url.BEGINNINGS}, or amqp:// of RabbitMQ")
     return value
@@ -153,6 +184,8 @@ def _length(secret: str) -> int:
 
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+Callbacks = Annotated[Names, AfterValidator(_callbacks)]
+CollectorUrl = Annotated[str, AfterValidator(_collector)]
 Networks = Annotated[Names, AfterValidator(_networks)]
 Hosts = Annotated[Names, AfterValidator(_hosts)]
 HostsOrAny = Annotated[Names, AfterValidator(_hosts_or_any)]
@@ -164,4 +197,5 @@ ApiToken = Annotated[SecretStr, AfterValidator(_api_token)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 WebhookSecrets = Annotated[SecretStr, AfterValidator(_webhook_secrets)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Duration = Annotated[timedelta, _seconds(LONGEST_KEPT), Field(gt=timedelta(0))]
+Patience = Annotated[timedelta, _seconds(LONGEST_PATIENCE), Field(gt=timedelta(0))]

@@ -28,6 +28,14 @@ def test_a_task_without_a_job_is_started_and_says_who_reports_its_steps(donebit:
     assert f"/tasks/{name}/steps/0" in started.err
 
 
+def test_an_open_task_without_steps_is_given_some_by_what_is_said(donebit: Donebit, name: str) -> None:
+    started = donebit("trigger", "--open", "--task-id", name)
+    said = started.err.strip().removeprefix("for example: donebit ")
+
+    assert donebit(*said.split()).code == 0
+    assert donebit("show", name, "--json").json["count"] == 10
+
+
 def test_all_that_a_task_may_be_asked_for_reaches_the_service(donebit: Donebit, name: str) -> None:
     asked = ("--label", name, "--batch", 5, "--stall-after", 120, "--task-id", name, "--param", "sleep_ms=20")
 

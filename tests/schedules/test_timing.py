@@ -121,6 +121,21 @@ def test_a_fixed_time_fires_no_more_in_the_repeated_hour() -> None:
     assert following == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("cron", "alone"),
+    [
+        ("17-17/3 4 * * *", "17 4 * * *"),
+        ("0 0-0/6 * * *", "0 0 * * *"),
+        ("0 4,07-7/2 * * *", "0 4,7 * * *"),
+        ("0 0 * jan-JAN/3 mon-MON/2", "0 0 * 1 1"),
+    ],
+)
+def test_a_range_of_one_value_with_a_step_is_that_value(cron: str, alone: str) -> None:
+    found, expected = (islice(Timing(one, BERLIN).all_after(NOW), 20) for one in (cron, alone))
+
+    assert list(found) == list(expected)
+
+
 CRONS = ["30 2 * * *", "*/5 * * * *", "0 * * * *", "17 1-3 * * *", "@daily", "0 0 29 2 *", "*/20 2 * * SUN"]
 
 
@@ -150,6 +165,7 @@ def test_from_any_moment_the_same_firings_follow(cron: str, zone: str, moment: d
         ("0 * * * * *", "UTC", "cron"),
         ("60 * * * *", "UTC", "cron"),
         ("0 0 31 4 *", "UTC", "cron"),
+        ("5-5/0 * * * *", "UTC", "cron"),
         ("", "UTC", "cron"),
         ("@often", "UTC", "cron"),
         ("0 0 * * *" + " " * 200, "UTC", "cron"),

@@ -41,6 +41,8 @@ def services(full_server: RunningServer, lasting: Services) -> Services:
         lasting.distinct.post("/events/e", json={"users": [7, 8], "at": at})
     lasting.distinct.put("/flags/f/users", json={"users": [7]})
     lasting.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
+    lasting.trigger.put("/schedules/s", json={"cron": "@daily", "task": {"count": 1}})
+    lasting.trigger.put("/expectations/x", json={"cron": "@daily", "job": "demo"})
     full_server.client.config_set("maxmemory", 1)
     return lasting
 
@@ -99,6 +101,14 @@ def test_a_count_of_one_bitmap_is_answered(services: Services, path: str) -> Non
 @pytest.mark.parametrize("path", REFUSED)
 def test_a_question_that_computes_in_scratch_is_refused(services: Services, path: str) -> None:
     assert services.distinct.get(path).status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/schedules/s", "/expectations/x"])
+def test_a_schedule_that_is_deleted_is_answered_so(services: Services, path: str) -> None:
+    answer = services.trigger.delete(path)
+
+    assert answer.status_code == 204, answer.text
+    assert services.trigger.get(path).status_code == 404
 
 
 def test_health_is_not_ok(services: Services) -> None:

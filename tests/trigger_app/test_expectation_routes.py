@@ -92,6 +92,12 @@ def test_what_cannot_be_is_refused(services: Services, given: dict[str, Any], fi
     assert body_of(services.trigger.get("/expectations"))["expectations"] == []
 
 
+def test_a_time_that_is_no_whole_minutes_is_named_in_full(services: Services) -> None:
+    refused = problem_of(services.trigger.put("/expectations/backup", json=BODY | {"within": 1_234_567}), 422)
+
+    assert refused["detail"] == "within is 1234567; it must be 60 to 2678400 seconds, in whole minutes"
+
+
 def test_a_miss_is_seen_in_the_answer_the_page_and_the_metrics(services: Services, real_store: Store) -> None:
     put(services, cron="* * * * *", within=60)
     later = clock.now() + timedelta(minutes=3)

@@ -221,8 +221,9 @@ def print_started(session: Session, started: dict[str, Any]) -> None:
     if started["queued"] is False:
         session.terminal.note("the message broker is unavailable: the steps are sent when it is back")
     if not started["job"] and started["state"] == "running":
-        where = f"{session.done.address}/tasks/{started['task_id']}/steps/0"
-        session.terminal.note(f"for example: curl -X PUT {where}")
+        report = f"curl -X PUT {session.done.address}/tasks/{started['task_id']}/steps/0"
+        extend = f"donebit extend {started['task_id']} --add 10"  # an open task may have no step yet
+        session.terminal.note(f"for example: {report if started['count'] else extend}")
 
 
 def watch_to_end(session: Session, task_id: str, retry_seconds: float, *, as_json: bool) -> None:

@@ -69,10 +69,9 @@ def check(name: str, spec: ExpectationSpec) -> None:
     if not (spec.label or spec.job or spec.prefix):
         raise InvalidInput("label, job or prefix must say which tasks are meant", field="label")
     if not SHORTEST_WITHIN <= spec.within <= LONGEST_WITHIN or spec.within % SHORTEST_WITHIN:
+        given, longest = (f"{one.total_seconds():.15g}" for one in (spec.within, LONGEST_WITHIN))
         raise InvalidInput(
-            f"within is {spec.within.total_seconds():g}; it must be 60 to {LONGEST_WITHIN.total_seconds():g} "
-            "seconds, in whole minutes",
-            field="within",
+            f"within is {given}; it must be 60 to {longest} seconds, in whole minutes", field="within"
         )
 
 

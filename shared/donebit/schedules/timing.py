@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+# A range of one value with a step, as 5-5/2: that value alone, which cronsim takes for 5-59/2.
+RANGE_OF_ONE = re.compile(r"\b0*(\w+)-0*\1/0*[1-9]\d*", re.IGNORECASE)
 LONGEST_REPEATED = timedelta(hours=3)  # that a clock shows twice; it has been two at most
 # How far to look back for the last firing: most expressions have one in the first of these.
 LOOK_BACK = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 8 * 366))
@@ -114,8 +117,8 @@ def stored(cron: str, zone: str) -> Timing:
 
 
 def expanded(cron: str) -> str:
-    """The five fields that a name such as @daily stands for; any other expression as it is."""
-    return MACROS.get(cron, cron)
+    """The five fields that cronsim is given for an expression, or for a name such as @daily."""
+    return RANGE_OF_ONE.sub(r"\1", MACROS.get(cron, cron))
 
 
 def checked(cron: str, zone: str, now: datetime) -> Timing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple, cast
@@ -11,6 +12,7 @@ from typing import NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.tasks import Fields, decoded, start_arguments, start_names
@@ -94,7 +96,9 @@ class ScheduleStore:
         """Delete a schedule; whether there was one. The sweep removes its entry, as it may be made again."""
         found = bool(self._client.unlink(self._key(name)))
         if found:
-            self.look_at(name)
+            # A full server deletes and takes no entry: the one that is there comes up within minutes.
+            with suppress(StoreUnavailable):
+                self.look_at(name)
         return found
 
     @outages_named

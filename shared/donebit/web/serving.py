@@ -71,19 +71,21 @@ def serve(
         refuse_open_address(settings)
         check(settings)
         port = getattr(settings, port_setting)
-        check_port(settings.host, port, port_setting.upper())
+        host = check_port(settings.host, port, port_setting.upper())
         check_prefix(factory, settings)
         own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1)
         check_server(own, settings.zone, settings.broker_url)
     except DonebitError as error:
         stop_program(error.detail)
-    listen(factory, port, settings, questions=questions)
+    # The server takes an address alone, and no name such as localhost.
+    listen(factory, port, settings.model_copy(update={"host": host}), questions=questions)
 
 
 def listen(factory: str, port: int, settings: Settings, *, questions: bool) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
-    log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info("%s answers on http://%s:%d/", factory.partition(":")[0], shown, port)
     several, connections = settings.web_processes > 1, connections_at_once(settings)
     with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
         loader = partial(make_door, port=port, connections=connections, figures=folder, questions=questions)
@@ -203,20 +205,24 @@ def connections_at_once(settings: Settings) -> int:
     return max(1, min(settings.max_connections, soft - settings.web_threads - FILES_BESIDE))
 
 
-def check_port(host: str, port: int, setting: str) -> None:
+def check_port(host: str, port: int, setting: str) -> str:
     """Refuse an address that cannot be listened on.
+
+    Returns:
+        The host as an IP address, which it is or has in the system's look-up.
 
     Raises:
         ConfigurationError: another process has the port, or the address is not of this machine.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        family, *_, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(f"port {port} is taken; {setting} can name another") from None
         reason = f"{error.strerror} (HOST and {setting})"
         raise ConfigurationError(f"cannot listen on port {port} of {host!r}: {reason}") from None
+    return str(found[0])
 
 
 def check_prefix(factory: str, settings: Settings) -> None:

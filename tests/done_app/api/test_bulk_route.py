@@ -155,6 +155,17 @@ def test_tasks_are_listed_by_id_prefix_job_and_date(services: Services) -> None:
     problem_of(services.done.get("/tasks?from=soon"), 422)
 
 
+@pytest.mark.parametrize("to", ["2026-11-21", "2026-11-20"])
+def test_days_that_hold_no_moment_are_refused(services: Services, to: str) -> None:
+    days = {"from": "2026-11-21", "to": to}
+
+    listed = problem_of(services.done.get("/tasks", query_string=days), 422)
+    acted = problem_of(services.done.post("/tasks/actions", json={"action": "cancel", **days}), 422)
+
+    assert listed["detail"] == f"to is {to}T00:00:00Z; it must be after from, which is 2026-11-21T00:00:00Z"
+    assert acted["detail"] == listed["detail"]
+
+
 def test_tasks_are_listed_and_acted_on_by_their_error(services: Services) -> None:
     for name, error in (("a", "TimeoutError: after 3 s"), ("b", "ValueError: no")):
         services.start(1, task_id=name)

@@ -84,7 +84,10 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
                 field=field,
             )
     if start >= stop:
-        raise InvalidInput("to must be after from", field="to")
+        raise InvalidInput(
+            f"to is {stop:%Y-%m-%dT%H:%M:%SZ}; it must be after from, which is {start:%Y-%m-%dT%H:%M:%SZ}",
+            field="to",
+        )
     if stop > _last_stop(site, now):
         raise InvalidInput(f"to is {stop:%Y-%m-%d}; days that have not begun have no visits", field="to")
     days = list(islice(site.calendar.between(Granularity.DAY, start, stop), MOST_DAYS + 1))
