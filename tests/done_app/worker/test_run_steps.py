@@ -172,7 +172,7 @@ def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
     assert [one.message_id for one in real_store.leases.of_task(task.id)] == ["message-3"]
 
 
-def test_what_is_left_of_a_message_at_which_a_process_died_is_run_carefully(
+def test_what_is_left_of_a_message_that_killed_a_process_is_run_carefully(
     real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = Holder("message-1", worker_leases.own_holder("").worker, 1)
