@@ -9,6 +9,9 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 # A smaller difference to the server's clock is the way of its answer, and would make times step back.
 TOLERATED = timedelta(milliseconds=200)
 SKEW_THAT_MATTERS = timedelta(seconds=2)
+# Nothing regular is put off for as long: what is further ahead was written before the server's clock was set
+# back, and is not waited for.
+SET_BACK = timedelta(minutes=10)
 
 _ahead_us = 0  # by how much the server's clock is ahead of this machine's
 

@@ -191,7 +191,7 @@ def steps_of(ranges: list[Range]) -> list[int]:
 def test_any_history_of_leases_agrees_with_the_model(
     real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "LEASE", timedelta(hours=1))  # each ends when the history says so
+    monkeypatch.setattr(leases, "LEASE", timedelta(minutes=5))  # each ends when the history says so
 
     class OnThisServer(Leased):
         def __init__(self) -> None:

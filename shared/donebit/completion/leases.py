@@ -171,7 +171,7 @@ def _running(found: Iterable[StoredLease]) -> list[RunningStep]:
         # A worker of an older version has a random part after a slash.
         RunningStep(one.worker.partition("/")[0], one.step, one.age, tuple(one.ranges))
         for one in found
-        if one.left > timedelta(0)
+        if one.runs
     ]
     return sorted(running, key=lambda one: one.age, reverse=True)
 
@@ -205,8 +205,8 @@ def describe_held(store: Store, task: Task) -> str:
     Leases that have run out are noted for reclaim_lapsed, in case its index was lost.
     """
     found = store.leases.of_task(task.id)
-    held = [part for one in found if one.left > timedelta(0) for part in one.ranges]
-    lapsed = [one for one in found if one.left <= timedelta(0) and one.state != "died"]
+    held = [part for one in found if one.runs for part in one.ranges]
+    lapsed = [one for one in found if not one.runs and one.state != "died"]
     store.leases.index(task.id, {one.message_id: 0 for one in lapsed})
     if not held:
         return ""

@@ -64,9 +64,22 @@ class Looker(ABC):
         next_look = self.check_safely(due.name, fields, now)
         self.entries.move_if_score(due, clock.ms_since_epoch(next_look))
 
+    def is_ahead(self, fields: dict[str, str], now: datetime) -> bool:
+        """Whether a mark, or what waits, is of a clock that was set back since."""
+        latest = max(int(fields["mark"]), int(fields.get("queued", 0)))
+        return latest > clock.ms_since_epoch(now + clock.SET_BACK)
+
+    def set_mark_back(self, name: str, fields: dict[str, str], now: datetime) -> None:
+        """Go on from the present with one whose mark is ahead, unless another look was faster."""
+        if self.entries.set_mark_back(name, fields, clock.ms_since_epoch(now)):
+            log.warning("%s %s goes on from now: the server's clock was set back", self.KIND, name)
+
     def check_safely(self, name: str, fields: dict[str, str], now: datetime) -> datetime:
         """Check one; log one that cannot be read, so that the others are still checked."""
         try:
+            if self.is_ahead(fields, now):
+                self.set_mark_back(name, fields, now)
+                return now + TICK  # with the next sweep
             return self.check(name, fields, now)
         except (StoreUnavailable, BrokerUnavailable):  # it would be the same for every other
             raise

@@ -32,8 +32,16 @@ class HeartbeatStore:
 
     @outages_named
     def take_sweep(self, pause: timedelta) -> bool:
-        """Whether to sweep now: no sweep has begun for this long, by the server's clock."""
-        return bool(self._client.set(self._keys.SWEEPING, 1, px=milliseconds(pause), nx=True))
+        """Whether to sweep now: no sweep has begun for this long, by the server's clock.
+
+        If that was set back since the last sweep began, the key lives for too long, and does not count.
+        """
+        name, life_ms = self._keys.SWEEPING, milliseconds(pause)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.set(name, 1, px=life_ms, nx=True)
+            pipe.pttl(name)
+            made, left_ms = pipe.execute()
+        return bool(made) or (left_ms > life_ms and bool(self._client.set(name, 1, px=life_ms)))
 
     @outages_named
     def server_us(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
+from donebit import clock
+
 Range = tuple[int, int]
 
 
@@ -56,6 +58,14 @@ class StoredLease(NamedTuple):
     step: int | None
     age: timedelta
     ranges: list[Range]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not run out.
+
+        One that would run for long was taken before the server's clock was set back.
+        """
+        return timedelta(0) < self.left < clock.SET_BACK
 
 
 class Renewal(NamedTuple):

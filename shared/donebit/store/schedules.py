@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
+from itertools import chain, islice
 from typing import NamedTuple, cast
 
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit import clock
 from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.milliseconds import milliseconds
 from donebit.store.tasks import Fields, decoded, start_arguments, start_names
 
 LONG_AGO_MS = 10**9
@@ -121,11 +124,25 @@ class ScheduleStore:
 
     @outages_named
     def due(self, now_ms: int, limit: int) -> list[DueSchedule]:
-        """Schedules that are to be looked at, the longest due first."""
-        found = self._client.zrangebyscore(self._index, 0, now_ms, start=0, num=limit, withscores=True)
-        return [
-            DueSchedule(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)
-        ]
+        """Schedules to be looked at, the longest due first, and then those of a clock that was set back."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for least, most in ((0, str(now_ms)), (now_ms + milliseconds(clock.SET_BACK), "+inf")):
+                pipe.zrangebyscore(self._index, least, most, start=0, num=limit, withscores=True)
+            found = chain.from_iterable(cast(list[list[tuple[bytes, float]]], pipe.execute()))
+        return [DueSchedule(name.decode(), int(score)) for name, score in islice(found, limit)]
+
+    @outages_named
+    def set_mark_back(self, name: str, fields: Mapping[str, str], mark_ms: int) -> bool:
+        """Move the mark back, and drop what waits: both are of a clock that was set back.
+
+        Args:
+            fields: the schedule as it was read
+
+        Returns:
+            False when it has changed meanwhile
+        """
+        args: list[str | int] = [fields["version"], fields["mark"], mark_ms]
+        return bool(self._scripts["set_mark_back"](keys=[self._key(name)], args=args))
 
     @outages_named
     def move_if_score(self, due: DueSchedule, at_ms: int) -> None:

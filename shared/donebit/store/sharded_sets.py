@@ -52,6 +52,8 @@ def first_of_all(
         of_each: reads the first so many of each shard
         place: by which they stand in order
     """
+    if limit == 0:
+        return []
     if shards == 1:
         (page,) = of_each(limit)
         return page

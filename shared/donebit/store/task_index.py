@@ -75,9 +75,11 @@ class TaskIndexStore:
 
     @outages_named
     def open_tasks(self, until_ms: int, limit: int) -> list[str]:
-        """Tasks whose next look is due, the longest due first."""
+        """Tasks whose next look is due, the longest due first; then those of a clock that was set back."""
         names = self._task_shards.keys(self._keys.OPEN_TASKS)
-        return [name.decode() for name, _ in lowest(self._client, names, until_ms, limit)]
+        due = lowest(self._client, names, until_ms, limit)
+        due += highest(self._client, names, None, until_ms + milliseconds(clock.SET_BACK), limit - len(due))
+        return [name.decode() for name, _ in due]
 
     @outages_named
     def open_and_new(self, since_us: int) -> OpenAndNew:

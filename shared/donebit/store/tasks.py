@@ -196,7 +196,7 @@ class TaskStore:
         Args:
             held: `some` when living processes run steps of it, `all` when they run all that are missing
         """
-        args: list[str | int] = [now_ms, limit, milliseconds(looks_apart), held]
+        args: list[str | int] = [now_ms, limit, milliseconds(looks_apart), held, milliseconds(clock.SET_BACK)]
         answer = self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)
         return ProbeDecision(cast(bytes, answer).decode())
 

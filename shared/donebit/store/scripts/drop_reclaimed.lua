@@ -9,5 +9,6 @@ local lease = redis.call('HGET', KEYS[1], ARGV[1])
 if not lease then return 0 end
 local expires, state = string.match(lease, '^(%d+) (%a+)')
 local time = redis.call('TIME')
-if state == 'died' or tonumber(expires) > time[1] * 1000 + math.floor(time[2] / 1000) then return 0 end
+local left = expires - (time[1] * 1000 + math.floor(time[2] / 1000))
+if state == 'died' or left > 0 and left < 600000 then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])

@@ -13,7 +13,8 @@ local expires, state, counted, ranges = string.match(lease, '^(%d+) (%a+) %S+ %d
 if state == 'died' then return false end
 local time = redis.call('TIME')
 local left = expires - (time[1] * 1000 + math.floor(time[2] / 1000))
-if left > 0 then return {left, state, 0, ranges} end
+-- One that runs for long was taken before the server's clock was set back: a process that lives renews its own.
+if left > 0 and left < 600000 then return {left, state, 0, ranges} end
 if redis.call('HGET', KEYS[3], 'state') ~= 'running' then
   redis.call('HDEL', KEYS[1], ARGV[1])
   return false

@@ -9,7 +9,8 @@ local r = redis.call('HMGET', KEYS[1], 'state', 'announced_at', 'announcing_at',
 if not r[1] or r[1] == 'running' or r[2] then return false end
 -- A record whose bitmap is gone, unless its task is done, is an expired task.
 if r[1] ~= 'done' and redis.call('EXISTS', KEYS[2]) == 0 then return false end
-if r[3] and tonumber(ARGV[1]) - tonumber(r[3]) < tonumber(ARGV[2]) then return false end
+-- A time far ahead is of a clock that was set back since.
+if r[3] and math.abs(ARGV[1] - r[3]) < tonumber(ARGV[2]) then return false end
 redis.call('HSET', KEYS[1], 'announcing_at', ARGV[1])
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[4]) end
 return redis.call('HGETALL', KEYS[1])

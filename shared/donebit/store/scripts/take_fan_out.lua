@@ -6,6 +6,7 @@
 --               by each. A lease and not a flag: a process that dies half way is followed by another.
 local r = redis.call('HMGET', KEYS[1], 'nonce', 'dispatched_at', 'dispatching_at', 'paused_at')
 if r[1] ~= ARGV[1] or r[2] or r[4] then return 0 end
-if r[3] and tonumber(ARGV[2]) - tonumber(r[3]) < tonumber(ARGV[3]) then return 0 end
+-- A time far ahead is of a clock that was set back since.
+if r[3] and math.abs(ARGV[2] - r[3]) < tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], 'dispatching_at', ARGV[2])
 return 1

@@ -5,6 +5,8 @@
 -- Why a script: of two that ask at once for the last permit only one may get it, and only the server's clock counts.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- One that runs for long was taken before the server's clock was set back: a process that lives renews its own.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('%.0f', now + 600000), '+inf')
 if redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', now), '+inf') >= tonumber(ARGV[2]) then
   local own = redis.call('ZSCORE', KEYS[1], ARGV[1])
   if not own or tonumber(own) <= now then return 0 end

@@ -3,6 +3,7 @@
 -- ARGV[1] now in ms   ARGV[2] how many times its missing steps may be sent again
 -- ARGV[3] ms between two looks that are kept
 -- ARGV[4] 'some' when living processes run steps of it, 'all' when they run all that are missing, '' otherwise
+-- ARGV[5] how far ahead only a clock that was set back since can have written (ms)
 -- returns 'fine', 'probe', or 'stalled' (once a stall: the limit is reached and nothing came of it)
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
@@ -11,6 +12,12 @@ local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at',
 if r[1] ~= 'running' then return 'fine' end
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[7]) end
 if r[12] then return 'fine' end -- it waits for its resume, however long that takes
+
+if math.max(r[2], r[3] or 0) > ARGV[1] + ARGV[5] then -- it waits from now on, not for the clock to be there again
+  redis.call('HSET', KEYS[1], 'last_progress_at', ARGV[1])
+  redis.call('HDEL', KEYS[1], 'probed_at', 'quiet_until', 'stalled_at', 'seen_at', 'seen_left', 'before_at', 'before_left')
+  return 'fine'
+end
 
 -- What is left now and two looks ago says how fast it goes. Several sweeps at once leave one look.
 if tonumber(ARGV[1]) - tonumber(r[10] or 0) >= tonumber(ARGV[3]) then
