@@ -163,6 +163,14 @@ def test_a_permit_of_a_process_that_died_meanwhile_is_free(store: Store) -> None
     assert permits.take(store, limits, OTHER)
 
 
+def test_clocks_noted_as_wrong_ahead_are_not_told(store: Store) -> None:
+    now_ms = clock.now_ms()
+    store.heartbeats.note_skew("gone:1", 7200_000, now_ms + milliseconds(AHEAD))
+    store.heartbeats.note_skew("here:2", 7200_000, now_ms)
+
+    assert set(store.heartbeats.skews_ms(now_ms - 1000)) == {"here:2"}
+
+
 def test_scripts_and_python_know_one_bound() -> None:
     bounds = [
         int(bound)

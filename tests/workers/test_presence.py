@@ -41,6 +41,8 @@ def test_a_worker_is_shown_as_it_showed_itself(store: Store) -> None:
         (timedelta(seconds=7), True, False),
         (timedelta(minutes=9), True, False),
         (timedelta(minutes=11), False, False),
+        (timedelta(seconds=-5), True, True),
+        (timedelta(hours=-2), False, False),  # before the server's clock was set back
     ],
 )
 def test_who_is_silent_is_lost_and_then_forgotten(

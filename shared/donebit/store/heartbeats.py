@@ -8,6 +8,7 @@ from typing import cast
 
 from redis import Redis, exceptions
 
+from donebit import clock
 from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
@@ -62,7 +63,8 @@ class HeartbeatStore:
         """The workers whose clocks are noted since then, and by how much each is ahead."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.SKEWS))
         noted = {worker.decode(): [int(part) for part in text.split()] for worker, text in found.items()}
-        return {worker: skew_ms for worker, (skew_ms, at_ms) in noted.items() if at_ms >= since_ms}
+        until_ms = since_ms + milliseconds(clock.SET_BACK)  # what is later is of a clock that was set back
+        return {worker: skew_ms for worker, (skew_ms, at_ms) in noted.items() if since_ms <= at_ms < until_ms}
 
     @outages_named
     def last_seen_ms(self, *of: str) -> list[int | None]:

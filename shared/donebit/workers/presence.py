@@ -48,8 +48,11 @@ class Worker:
     jobs: Sequence[str] | None = None  # that it can run; None for a worker of an earlier version
 
     def alive(self, now: datetime) -> bool:
-        """Whether it has saved its state within 6 seconds. A worker that shut down is not listed at all."""
-        return now - self.last_seen < SILENT_AFTER
+        """Whether it has saved its state within 6 seconds. A worker that shut down is not listed at all.
+
+        One that was seen later than now has not, since the server's clock was set back.
+        """
+        return abs(now - self.last_seen) < SILENT_AFTER
 
     def to_json(self) -> str:
         """The worker as JSON, as Redis holds it."""
@@ -151,7 +154,7 @@ def recent_workers(saved: Mapping[str, str], now: datetime) -> Iterator[Worker]:
             worker = Worker.from_json(name, text)
         except (KeyError, TypeError, ValueError):
             continue
-        if now - worker.last_seen < DROPPED_AFTER:
+        if abs(now - worker.last_seen) < DROPPED_AFTER:
             yield worker
 
 
