@@ -85,7 +85,7 @@ class Courier:
     in_line: Counter[str] = field(default_factory=Counter)  # put off since the receiver's last attempt began
 
     def run_forever(self) -> None:
-        """Look again and again: at once when there is room for more of what was due, else after a pause."""
+        """Start what is due again and again: at once when there is room for more, else after a pause."""
         pause = threading.Event()
         while True:
             self.ended.clear()
