@@ -17,12 +17,13 @@ from donebit import logs, queue
 from donebit.completion import announcing, fanout, healing, leases
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import Holder
-from donebit.completion.sweeping import Sweep, takes_turn
+from donebit.completion.sweeping import MAX_TASKS_PER_SWEEP, Sweep, takes_turn
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.formatting import plural
 from donebit.publishing import publish_start
+from donebit.queue_lengths import read_lengths
 from donebit.schedules.firing import Firer
 from donebit.schedules.judging import Judge, Witness
 from donebit.workers import presence
@@ -143,7 +144,16 @@ def sweep() -> None:
         publish = partial(publish_start, worker_app.publisher)
         Firer(worker_app.store(), publish, ttls, worker_app.quotas().has_task_room).run()
         Judge(worker_app.store(), publish, ttls).run()
-        Sweep(worker_app.store(), worker_app.publisher, ttls, partial(witness.note, worker_app.store())).run()
+        check_open_tasks(ttls)
         presence.record_heartbeat(worker_app.store(), "sweep")
     except DonebitError as error:
         log.warning("the sweep is postponed: %s", error.in_full)
+
+
+def check_open_tasks(ttls: TaskTtls) -> None:
+    """Check them, unless more messages wait than that sends: it would send many of these again, and again."""
+    lengths = read_lengths(worker_app.store(), worker_app.settings, (queue.CONTROL,)) or {}
+    if (waiting := lengths.get(queue.CONTROL, 0)) >= MAX_TASKS_PER_SWEEP:
+        log.warning("open tasks are not checked before fewer messages wait: %d", waiting)
+        return
+    Sweep(worker_app.store(), worker_app.publisher, ttls, partial(witness.note, worker_app.store())).run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,7 @@ MAX_THREADS = 8  # for each channel, and for each of its receivers that is slow:
 MAX_IN_ALL = 64  # for each channel
 SLOW_AFTER = timedelta(seconds=2)
 CHECK_EVERY_SECONDS = 0.2
+LONGEST_WAIT_IN_LINE = timedelta(minutes=5)  # of those that a slow receiver has no room for
 LINE_EVERY = timedelta(minutes=1)  # about an outage that lasts
 
 Send = Callable[[Delivery], str]  # returns what the receiver answered; raises when it was not delivered
@@ -79,33 +81,47 @@ class Courier:
     send: Send
     in_progress: dict[DeliveryName, UnderWay] = field(default_factory=dict)
     lines: Intervals = field(default_factory=lambda: Intervals(LINE_EVERY))
+    ended: threading.Event = field(default_factory=threading.Event)  # an attempt, so there is room
+    in_line: Counter[str] = field(default_factory=Counter)  # put off since the receiver's last attempt began
 
     def run_forever(self) -> None:
+        """Start what is due again and again: at once when there is room for more, else after a pause."""
         pause = threading.Event()
         while True:
-            self.look()
-            pause.wait(CHECK_EVERY_SECONDS)
+            self.ended.clear()
+            (self.ended if self.look() else pause).wait(CHECK_EVERY_SECONDS)
 
-    def look(self) -> None:
-        """Start an attempt at each due delivery; while none can be read, say so once a minute."""
+    def look(self) -> bool:
+        """Start an attempt at each due delivery; while none can be read, say so once a minute.
+
+        Returns:
+            Whether more may be due.
+        """
         try:
-            self.start_due()
+            return self.start_due()
         except StoreUnavailable as error:
             if self.lines.is_due("outage"):
                 log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
         except Exception:
             if self.lines.is_due("error"):
                 log.exception("due deliveries by %s cannot be read", self.kind)
+        return False
 
-    def start_due(self) -> None:
+    def start_due(self) -> bool:
         """Start an attempt at each due delivery, in a thread of its own, as far as some are free.
 
         Not in a pool: a worker that shuts down would wait for the pool's threads, and so for the slowest
         receiver. An attempt that is cut short is repeated when its lease is over.
+
+        Returns:
+            Whether there was no room for more.
         """
-        for name in deliveries.list_due(self.store, self.kind, self._free_threads()):
+        room = self._free_threads()
+        due = deliveries.list_due(self.store, self.kind, room)
+        for name in due:
             if name not in self.in_progress:
                 self._start(name)
+        return len(due) >= room
 
     def _free_threads(self) -> int:
         """How many attempts may begin: those that wait for a slow receiver take the place of no other."""
@@ -128,19 +144,28 @@ class Courier:
                     self._deliver_or_put_off(claimed)
         except StoreUnavailable as error:  # the lease ends, and another courier comes
             log.warning("the result of delivering %s could not be saved: %s", name.member, error.in_full)
+            return  # and the next look is not hurried
         except Exception:
             log.exception("%s cannot be delivered", name.member)
+            return
         finally:
             del self.in_progress[name]
+        self.ended.set()
 
     def _deliver_or_put_off(self, claimed: ClaimedDelivery) -> None:
-        """Deliver, unless the receiver is slow at as many already: then wait for as long as they have."""
+        """Deliver, unless the receiver is slow at as many already: then it waits in line."""
         receiver = self.in_progress[claimed.name].receiver = receiver_of(claimed.delivery)
         ages = [one.age for one in list(self.in_progress.values()) if one.receiver == receiver]
         if len(ages) > MAX_THREADS:
-            deliveries.put_off(self.store, claimed, max(ages))
+            deliveries.put_off(self.store, claimed, self._wait_in_line(receiver, max(ages)))
         else:
+            del self.in_line[receiver]
             self.deliver(claimed)
+
+    def _wait_in_line(self, receiver: str, age: timedelta) -> timedelta:
+        """How long one more is put off: the more wait, the longer, or nothing else would be looked at."""
+        self.in_line[receiver] += 1
+        return min(age * (1 + self.in_line[receiver] // MAX_THREADS), LONGEST_WAIT_IN_LINE)
 
     def deliver(self, claimed: ClaimedDelivery) -> None:
         """Attempt a delivery once and record the result."""

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from donebit import clock
-from donebit.completion import listing
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.readable import UNREADABLE, readable
 from donebit.schedules.changes import checked_schedule_name
@@ -17,10 +16,10 @@ from donebit.schedules.expectation import (
     Expectation,
     ExpectationSpec,
 )
+from donebit.schedules.listed import ListedTasks
 from donebit.store import Store
 
 MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
-MOST_LISTED = 100  # tasks that are looked for among those that are listed
 
 
 class SavedExpectation(NamedTuple):
@@ -55,7 +54,7 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     )
     store.expectations.forget_seen(name)  # what was noted meanwhile
     saved = get(store, name)
-    note_listed(store, saved, now - spec.within)
+    note_listed(store, saved, now - spec.within, ListedTasks(store))
     return SavedExpectation(saved, not before)
 
 
@@ -75,12 +74,12 @@ def check(name: str, spec: ExpectationSpec) -> None:
         )
 
 
-def note_listed(store: Store, one: Expectation, since: datetime) -> None:
+def note_listed(store: Store, one: Expectation, since: datetime, listed: ListedTasks) -> None:
     """Note when tasks met an expectation that are listed, as far as they can be found.
 
     They are those that ended before it was made, or whose end is not announced yet.
     """
-    found = listing.list_tasks(store, one.spec.task_filter, limit=MOST_LISTED).tasks
+    found = listed.meant_by(one.spec)
     moments = (at for task in found if (at := one.spec.moment_of(task)) and at >= since)
     for at in sorted(set(map(minute_of, moments))):
         note(store, one, at)

@@ -13,6 +13,7 @@ from donebit import clock
 from donebit.completion.task import Task
 from donebit.schedules import expecting
 from donebit.schedules.expectation import Expectation
+from donebit.schedules.listed import ListedTasks
 from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
 from donebit.store import Store
 from donebit.store.schedules import ScheduleStore
@@ -50,6 +51,20 @@ class Judge(Looker):
 
     KIND = "expectation"
 
+    listed: ListedTasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have nothing read yet."""
+        self._forget_listed()
+
+    def _forget_listed(self) -> None:
+        object.__setattr__(self, "listed", ListedTasks(self.store))
+
+    def run(self, now: datetime | None = None) -> int:
+        """Check each that is due against the tasks that are listed now, and return how many there were."""
+        self._forget_listed()
+        return Looker.run(self, now)  # a class with slots is made anew, which super() does not know
+
     @property
     def entries(self) -> ScheduleStore:
         """The expectations."""
@@ -60,7 +75,7 @@ class Judge(Looker):
         one = Expectation.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
         if now - one.created_at < SETTLE:  # no deadline can be judged yet, and processes may not know it yet
-            expecting.note_listed(self.store, one, one.created_at)
+            expecting.note_listed(self.store, one, one.created_at, self.listed)
             return now + TICK
         if one.paused:
             return latest
@@ -107,7 +122,7 @@ class Judge(Looker):
         found = noted()
         if all(any(at - one.spec.within <= seen < at for seen in found) for at in needed):
             return found
-        expecting.note_listed(self.store, one, since)
+        expecting.note_listed(self.store, one, since, self.listed)
         return noted()
 
     def recover(self, one: Expectation, fields: dict[str, str], seen: list[datetime]) -> bool:

@@ -154,21 +154,21 @@ class Over(BaseException):
 
 
 @contextmanager
-def running(one: Courier, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def running(one: Courier, monkeypatch: pytest.MonkeyPatch, pause_seconds: float = 0.01) -> Iterator[None]:
     """As in the worker's main process, until the test is over."""
     over = threading.Event()
     look = one.start_due
 
-    def look_unless_over() -> None:
+    def look_unless_over() -> bool:
         if over.is_set():
             raise Over
-        look()
+        return look()
 
     def run_until_over() -> None:
         with suppress(Over):
             one.run_forever()
 
-    monkeypatch.setattr(courier, "CHECK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(courier, "CHECK_EVERY_SECONDS", pause_seconds)
     monkeypatch.setattr(Courier, "start_due", lambda _: look_unless_over())
     thread = threading.Thread(target=run_until_over)
     thread.start()
