@@ -41,7 +41,18 @@ def _checked_visit_moment(written: object) -> str | float:
         return written
     if not isinstance(written, str):
         raise expected(VISIT_RULE)
-    return written if NUMBER.fullmatch(written) else checked_moment(written, VISIT_RULE)
+    if NUMBER.fullmatch(written):
+        return written
+    return checked_moment(written, VISIT_RULE if _is_meant_as_number(written) else MOMENT_RULE)
+
+
+def _is_meant_as_number(text: str) -> bool:
+    # As 1e9 and +5 are; the rule of numbers would puzzle who has written a date.
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 Moment = Annotated[

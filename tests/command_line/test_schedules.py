@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.command_line.command import Donebit
 from trigger_app.models import TaskRequest
 
@@ -41,6 +43,24 @@ def test_an_end_to_tell_of_needs_somebody_to_tell(donebit: Donebit, name: str) -
     refused = donebit("schedules", "set", name, "@daily", "--count", 4, "--callback-on", "done")
 
     assert (refused.code, refused.err) == (2, "error: --callback-on needs --callback\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--ended-ttl", "inf", "'--ended-ttl': 'inf' is no number of seconds"),
+        ("--stall-after", "nan", "'--stall-after': 'nan' is no number of seconds"),
+        ("--grace", "nan", "'--grace': 'nan' is no number of seconds"),
+        ("--then", '{"count": 1e400}', "'--then': 1e400 is out of range"),
+        ("--then", '{"job": "a", "job": "b"}', "'--then': job is given twice in one object"),
+    ],
+)
+def test_an_option_that_no_json_can_say_is_refused_unsent(
+    donebit: Donebit, name: str, option: str, value: str, said: str
+) -> None:
+    refused = donebit("schedules", "set", name, "@daily", "--count", 4, option, value)
+
+    assert (refused.code, said in refused.err) == (2, True), refused.err
 
 
 def test_setting_it_again_changes_it(donebit: Donebit, name: str) -> None:

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from donebit import schedule_calls
-from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.options import Seconds, as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.task_options import task_fields, task_options
@@ -85,7 +85,7 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
     help="What a firing does while the last task still runs.",
 )
 @click.option(
-    "--grace", type=float, metavar="SECONDS", help="After so long a firing is missed.  [default: 60]"
+    "--grace", type=Seconds(), metavar="SECONDS", help="After so long a firing is missed.  [default: 60]"
 )
 @click.option("--time-param", help="A parameter of the job that is given the time of the firing.")
 @as_json

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from donebit.command_line.exit_codes import UsageError
-from donebit.command_line.options import Command
+from donebit.command_line.options import Command, Seconds
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json
 
@@ -39,7 +39,9 @@ class JsonObject(click.ParamType[dict[str, Any]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
         try:
             found = read_json(str(value))
-        except (InvalidInput, ValueError):
+        except InvalidInput as error:
+            self.fail(error.detail, param, ctx)
+        except ValueError:
             found = None
         if not isinstance(found, dict):
             self.fail(f'{value!r} is no JSON object, such as {{"count": 1, "job": "demo"}}', param, ctx)
@@ -59,12 +61,12 @@ OPTIONS = (
     click.option("--batch", type=int, help="Steps per message."),
     click.option(
         "--stall-after",
-        type=float,
+        type=Seconds(),
         metavar="SECONDS",
         help="Resend missing steps after so long without progress.",
     ),
     click.option(
-        "--ended-ttl", type=float, metavar="SECONDS", help="How long the task is kept after its end."
+        "--ended-ttl", type=Seconds(), metavar="SECONDS", help="How long the task is kept after its end."
     ),
     click.option("--webhook", metavar="URL", help="Called when the task ends."),
     click.option("--webhook-on", type=ENDS, multiple=True, help="Only then; may be repeated."),
