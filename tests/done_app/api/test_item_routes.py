@@ -124,7 +124,7 @@ def test_a_failure_shows_its_item_unless_it_is_large(services: Services) -> None
     assert [one["item"] for one in failures] == ["a", None, ["c"]]
 
 
-def test_a_piece_of_another_type_is_told_which_types_are_taken(services: Services) -> None:
+def test_a_piece_of_another_type_is_refused_with_those_that_are_taken(services: Services) -> None:
     task_id = start(services, items=[], open=True)
 
     refused = services.done.post(f"/tasks/{task_id}/items", data='"a"\n"b"\n', content_type="text/plain")
