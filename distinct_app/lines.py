@@ -12,7 +12,7 @@ from flask import request
 from pydantic import ValidationError
 
 from distinct_app.bodies import lines_of
-from distinct_app.models.common import MOST_USERS, NUMBER_RULE
+from distinct_app.models.common import A_NUMBER, MOST_USERS, VISIT_RULE
 from distinct_app.models.visits import BadLine, RecordQuery, VisitLine, VisitsLine
 from donebit import wording
 from donebit.activity.events import batching
@@ -218,7 +218,7 @@ def moment(
     try:
         return site.calendar.moment(written, unit=unit)
     except ValueError:
-        rule = NUMBER_RULE if unit is None else f"a number, as time_unit={unit} says"
+        rule = VISIT_RULE if unit is None else f"{A_NUMBER}, as time_unit={unit} says"
         raise InvalidInput(f"at is {wording.quoted(written)}; it must be {rule}", field="at") from None
 
 

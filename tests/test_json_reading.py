@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
 
-from donebit.json_reading import read_json_line, refuse_nested
+from donebit.errors import InvalidInput
+from donebit.json_reading import read_json, read_json_line, refuse_nested
 
 WRONG = {
     "NUL after": b"8\0",
@@ -28,6 +30,21 @@ def test_a_line_that_is_not_utf_8_is_refused(line: bytes) -> None:
 @pytest.mark.parametrize("line", [b"7", b"\xef\xbb\xbf7", b" 7 \r"])
 def test_a_mark_and_blanks_around_a_value_are_passed_over(line: bytes) -> None:
     assert read_json_line(line) == 7
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1.5E999", "9" * 400 + ".5"])
+def test_a_number_that_no_float_can_be_is_named(number: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_json(f'{{"a": [1.5, 1e-400, {number}]}}')
+
+    assert refused.value.detail == f"{number[:120]} is out of range; a number must be within ±1.8e+308"
+    assert math.isinf(read_json(number, any_number=True))
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_takes_for_a_number_is_no_json(constant: str) -> None:
+    with pytest.raises(ValueError, match=f"^{constant} is no JSON number$"):
+        read_json(f"[{constant}]")
 
 
 @pytest.mark.parametrize("around", [lambda x: [0, x], lambda x: {"a": x, "b": "{"}, lambda x: (x,)])

@@ -31,7 +31,8 @@ from donebit.web.models import (
 )
 
 MOST_USERS = 1_000_000
-NUMBER_RULE = f"{MOMENT_RULE}; ?time_unit=s, ms, us or ns reads numbers since 1970"
+A_NUMBER = "a number such as 1763694245 or 1763694245.5"
+VISIT_RULE = f"{MOMENT_RULE}; or with ?time_unit=s, ms, us or ns {A_NUMBER}, since 1970"
 
 
 def _checked_visit_moment(written: object) -> str | float:
@@ -39,8 +40,19 @@ def _checked_visit_moment(written: object) -> str | float:
     if isinstance(written, int | float) and not isinstance(written, bool):
         return written
     if not isinstance(written, str):
-        raise expected(MOMENT_RULE)
-    return written if NUMBER.fullmatch(written) else checked_moment(written)
+        raise expected(VISIT_RULE)
+    if NUMBER.fullmatch(written):
+        return written
+    return checked_moment(written, VISIT_RULE if _is_meant_as_number(written) else MOMENT_RULE)
+
+
+def _is_meant_as_number(text: str) -> bool:
+    # As 1e9 and +5 are; the rule of numbers would puzzle who has written a date.
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 Moment = Annotated[

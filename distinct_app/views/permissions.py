@@ -117,4 +117,4 @@ def changed_answer(path: ObjectPath, changed: Changed) -> Reply:
 
 
 def listed(names: str | None) -> list[str]:
-    return names.split(",") if names else []
+    return list(dict.fromkeys(names.split(","))) if names else []  # each once

@@ -125,32 +125,42 @@ def stop_monitor(**_: Any) -> None:
 
 @signals.worker_init.connect
 def check_jobs_and_server(**_: Any) -> None:
-    """Check before the first message that the jobs load, and that the server and what it holds are fit."""
+    """Check before the first message that the jobs load, and that the server and what it holds are fit.
+
+    SIGTERM ends that: Celery heeds it only later, and the first process of a container has no other handler.
+    """
+    signal.signal(signal.SIGTERM, _leave)
     try:
         jobs()
-        await_fit_server()
+        await_fit_server("the worker")
     except DonebitError as error:
         stop_program(error.detail)
     finally:
         store.cache_clear()
 
 
-def await_fit_server() -> None:
-    """Wait for a server that is away: what it holds may be for another version, or not whole.
+@signals.beat_init.connect
+def check_server(**_: Any) -> None:
+    """Check before beat's first message that the server is fit; `--beat` of a worker has checked it."""
+    try:
+        await_fit_server("beat")
+    except DonebitError as error:
+        stop_program(error.detail)
 
-    SIGTERM ends that: Celery heeds it only later, and the first process of a container has no other handler.
+
+def await_fit_server(who: str) -> None:
+    """Wait for a server that is away: what it holds may be for another version, or not whole.
 
     Raises:
         ConfigurationError: it is unfit.
     """
-    signal.signal(signal.SIGTERM, _leave)
     has_waited = False
     while True:
         try:
             refuse_unfit(store(), settings.broker_url)
         except StoreUnavailable as error:
             if not has_waited:
-                log.warning("%s; the worker waits for it", error.in_full)
+                log.warning("%s; %s waits for it", error.in_full, who)
             has_waited = True
             time.sleep(ASK_AGAIN_SECONDS)
         else:

@@ -37,7 +37,8 @@ class TaskRequests(CallRunner):
             task_id: The task's id.
             add: How many steps more; of two who add at once each adds its own. Or, in its place,
             count: The new total. Or, if the task's steps have items,
-            items: JSON values, one for each step more; all of them go in one request.
+            items: JSON values, one for each step more. All of them go in one request, so all or none are
+                added; more than one may have are refused, and take several calls.
             expected: The total that the task must have before. None: any.
 
         Returns:
@@ -47,8 +48,8 @@ class TaskRequests(CallRunner):
             InvalidInput: Not just one of add, count and items is given, a number is not an integer from 0, or
                 an item cannot be written as JSON. Nothing was sent.
             ApiError: 404 if the task is unknown or expired, 409 if it has ended or has another total than
-                expected, 413 if the items are too large for a request, 422 if the new total is not above the
-                old one or is too large, or an item is not what the job takes.
+                expected, 413 or 422 if the items are too many for a request, 422 if the new total is not
+                above the old one or is too large, or an item is not what the job takes.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the steps may be added.
         """
         return self._run(calls.extend(task_id, add, count, items, expected))

@@ -264,3 +264,13 @@ def test_a_task_whose_steps_have_items_is_extended_by_items(donebit: Donebit) ->
     with pytest.raises(ApiError) as refused:
         donebit.extend(task_id, items=["e"], expected=2)
     assert (refused.value.status, donebit.get(task_id)["count"]) == (409, 4)
+
+
+def test_items_that_are_too_many_for_one_request_are_added_by_none(donebit: Donebit) -> None:
+    task_id = donebit.map("length", ["a"])
+    items = [{"a": 1, "b": 2, "c": 3, "d": 4}] * 20_000
+
+    with pytest.raises(ApiError, match="more than 60000 named values in objects; send it in several"):
+        donebit.extend(task_id, items=items)
+
+    assert donebit.get(task_id)["count"] == 1

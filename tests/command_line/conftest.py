@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.command import Donebit
+from tests.receiver import SECRET
 from tests.servers import LASTING, RunningServer, running, valkey_binary
 from tests.web.real import RealServices, running_services
 
@@ -23,8 +24,9 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServ
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory, own_server: RunningServer) -> Iterator[RealServices]:
     folder = tmp_path_factory.mktemp("command_line_services")
+    ends = {"WEBHOOK_HOSTS": "hooks.example.org", "WEBHOOK_SECRET": SECRET, "CALLBACKS": "reports.finished"}
     with running_services(
-        folder, own_server.url, API_TOKEN="", HOST="", JOBS="tests.integration.own_jobs"
+        folder, own_server.url, API_TOKEN="", HOST="", JOBS="tests.integration.own_jobs", **ends
     ) as services:
         yield services
 

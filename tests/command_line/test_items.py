@@ -89,7 +89,8 @@ def test_the_same_large_file_again_does_not_cancel_its_task(donebit: Donebit, na
     ("text", "option", "sentence"),
     [
         (b'"a"\nb\n', "--items", "line 2 is 'b'; it must be a JSON value (--lines takes lines as texts)"),
-        (b'"a"\nNaN\n', "--items", "items[1] cannot be written as JSON"),
+        (b'"a"\nNaN\n', "--items", "line 2 is 'NaN'; it must be a JSON value"),
+        (b'"a"\n1e400\n', "--items", "line 2: 1e400 is out of range; a number must be within ±1.8e+308"),
         (b'{"a": 1, "a": 2}\n', "--items", "line 1: a is given twice in one object"),
         (b"ok\n\xff\n", "--lines", "line 2 is not UTF-8: it has the bytes ff"),
     ],

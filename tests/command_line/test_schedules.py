@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.command_line.command import Donebit
+from trigger_app.models import TaskRequest
 
 
 def test_a_schedule_is_made_shown_and_listed(donebit: Donebit, name: str) -> None:
@@ -19,6 +22,45 @@ def test_a_schedule_is_made_shown_and_listed(donebit: Donebit, name: str) -> Non
     )
     assert name in listed.out
     assert (line["overlap"], line["task"]["params"]) == ("queue", {"sleep_ms": 7})
+
+
+def test_its_task_may_have_all_that_a_task_of_the_api_may_have(donebit: Donebit, name: str) -> None:
+    ends = ("--webhook", "https://hooks.example.org/", "--webhook-on", "failed", "--webhook-on", "cancelled")
+    calls = ("--callback", "reports.finished", "--then", '{"job": "demo"}')
+    paced = ("--batch", 2, "--stall-after", 90, "--ended-ttl", 600, "--max-concurrency", 3, "--fail-fast")
+    task = ("--job", "demo", "--param", "sleep_ms=7", "--label", "weekly", "--priority", "high", "--count", 4)
+
+    made = donebit("schedules", "set", name, "@daily", *task, *paced, *ends, *calls, "--json").json["task"]
+    opened = donebit("schedules", "set", name, "@daily", "--open", "--json").json["task"]
+
+    assert set(made) | set(opened) == set(TaskRequest.model_fields)
+    assert sorted(made["webhook"]["on"]) == ["cancelled", "failed"]
+    assert (made["callback"]["name"], made["batch"], made["fail_fast"]) == ("reports.finished", 2, True)
+    assert opened["open"] is True
+
+
+def test_an_end_to_tell_of_needs_somebody_to_tell(donebit: Donebit, name: str) -> None:
+    refused = donebit("schedules", "set", name, "@daily", "--count", 4, "--callback-on", "done")
+
+    assert (refused.code, refused.err) == (2, "error: --callback-on needs --callback\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--ended-ttl", "inf", "'--ended-ttl': 'inf' is no number of seconds"),
+        ("--stall-after", "nan", "'--stall-after': 'nan' is no number of seconds"),
+        ("--grace", "nan", "'--grace': 'nan' is no number of seconds"),
+        ("--then", '{"count": 1e400}', "'--then': 1e400 is out of range"),
+        ("--then", '{"job": "a", "job": "b"}', "'--then': job is given twice in one object"),
+    ],
+)
+def test_an_option_that_no_json_can_say_is_refused_unsent(
+    donebit: Donebit, name: str, option: str, value: str, said: str
+) -> None:
+    refused = donebit("schedules", "set", name, "@daily", "--count", 4, option, value)
+
+    assert (refused.code, said in refused.err) == (2, True), refused.err
 
 
 def test_setting_it_again_changes_it(donebit: Donebit, name: str) -> None:

@@ -159,3 +159,10 @@ def test_a_task_is_started_with_the_next_one_and_fail_fast(donebit: Donebit, nam
     assert "is failed: 0 of 3" in ended.out
     assert refused.code == 2
     assert "is no JSON object" in refused.err
+
+
+def test_a_log_without_such_a_line_says_so_beside_the_output(donebit: Donebit) -> None:
+    ended = donebit("logs", "--task", "unheard-of")
+
+    assert (ended.code, ended.out, ended.err) == (0, "", "the log has no such line\n")
+    assert donebit("logs", "--task", "unheard-of", "--json").err == ""

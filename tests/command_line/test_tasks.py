@@ -32,6 +32,9 @@ def test_an_open_task_without_steps_is_given_some_by_what_is_said(donebit: Doneb
     started = donebit("trigger", "--open", "--task-id", name)
     said = started.err.strip().removeprefix("for example: donebit ")
 
+    empty = donebit("show", name).out
+    assert "0 of 0 done (0%)" in empty
+    assert "equal, so every step so far is done" in empty
     assert donebit(*said.split()).code == 0
     assert donebit("show", name, "--json").json["count"] == 10
 

@@ -44,6 +44,7 @@ def test_permissions_are_set_cleared_listed_and_tested(distinct: FlaskClient) ->
         ("all=read", True, []),
         ("all=read,write", True, []),
         ("all=read,share,delete", False, ["share", "delete"]),
+        ("all=share,read,share", False, ["share"]),
         ("any=share,write", True, []),
         ("any=share,delete", False, []),
         ("all=read&any=delete", False, []),

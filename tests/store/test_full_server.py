@@ -32,6 +32,12 @@ def lasting(full_server: RunningServer) -> Iterator[Services]:
 
 
 @pytest.fixture
+def store(full_server: RunningServer) -> Iterator[Store]:
+    with connect(full_server.url, connections=1, timeout=timedelta(seconds=5)) as client:
+        yield Store.on(client)
+
+
+@pytest.fixture
 def services(full_server: RunningServer, lasting: Services) -> Services:
     """The services over a server that has some activity and a task, and is full since."""
     full_server.client.config_set("maxmemory", 0)
@@ -40,6 +46,8 @@ def services(full_server: RunningServer, lasting: Services) -> Services:
         at = (clock.now() - timedelta(days=days)).isoformat()
         lasting.distinct.post("/events/e", json={"users": [7, 8], "at": at})
     lasting.distinct.put("/flags/f/users", json={"users": [7]})
+    lasting.distinct.post("/events/of-texts", json={"users": ["ada", "bob"]})
+    lasting.distinct.put("/flags/of-texts/users", json={"users": ["ada"]})
     lasting.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
     lasting.trigger.put("/schedules/s", json={"cron": "@daily", "task": {"count": 1}})
     lasting.trigger.put("/expectations/x", json={"cron": "@daily", "job": "demo"})
@@ -109,6 +117,42 @@ def test_a_schedule_that_is_deleted_is_answered_so(services: Services, path: str
 
     assert answer.status_code == 204, answer.text
     assert services.trigger.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["events", "flags"])
+def test_an_event_or_a_flag_is_deleted_whole(
+    services: Services, full_server: RunningServer, kind: str
+) -> None:
+    answer = services.distinct.delete(f"/{kind}/of-texts")
+    again = services.distinct.delete(f"/{kind}/of-texts")
+
+    assert answer.status_code == again.status_code == 200, answer.text
+    assert [
+        one for one in everything(full_server.client) if b"of-texts" in one and kind.encode() in one
+    ] == []
+    listed = services.distinct.get(f"/{kind}")
+    assert (listed.status_code, "of-texts" in listed.text) == (200, False)
+
+
+def test_a_user_is_erased_everywhere(services: Services) -> None:
+    answer = services.distinct.delete("/users/ada")
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.get_json()["bitmaps"], answer.get_json()["flags"]) == (6, ["of-texts"])
+    assert services.distinct.get("/events/of-texts/count").get_json()["count"] == 1
+    assert services.distinct.get("/flags/of-texts/count").get_json()["count"] == 0
+
+
+def test_who_brought_an_erased_text_is_forgotten(
+    services: Services, store: Store, full_server: RunningServer
+) -> None:
+    full_server.client.config_set("maxmemory", 0)
+    store.access.add_token("one", "{}")
+    store.begun.note_texts("one", [0, 1])
+    full_server.client.config_set("maxmemory", 1)
+
+    assert services.distinct.delete("/users/ada").status_code == 200
+    assert store.begun.count("one", "text_ids") == 1
 
 
 def test_health_is_not_ok(services: Services) -> None:

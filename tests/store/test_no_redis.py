@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.store import SERVICE_TIMEOUT, refuse_unfit
 from tests.forked import run_module
+from tests.servers import RunningServer
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -50,3 +52,18 @@ def test_a_command_says_what_is_wrong_with_the_setting(url: str, command: list[s
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: what answers at REDIS_URL is no Redis server")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_server_without_tls_is_named_as_one(valkey: RunningServer) -> None:
+    url = valkey.url.replace("redis://", "rediss://")
+
+    with pytest.raises(ConfigurationError, match="does not speak TLS, which rediss:// is for: redis:// is"):
+        refuse_unfit(Store.at(url, connections=1))
+
+
+def test_a_server_that_hangs_over_tls_stays_an_outage() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        store = Store.at(f"rediss://127.0.0.1:{hanging.getsockname()[1]}/0", connections=1)
+
+        with pytest.raises(StoreUnavailable, match=r"^Redis cannot be reached$"):
+            refuse_unfit(store)

@@ -118,8 +118,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"ended_ttl": LONGEST_LIFE + 1},
         f"ended_ttl is {LONGEST_LIFE + 1}; it must be at most {LONGEST_LIFE}",
     ),
-    "endless life": ({"ended_ttl": float("inf")}, "ended_ttl is inf; it must be"),
-    "life of no length": ({"ended_ttl": float("nan")}, "ended_ttl is nan; it must be a finite number"),
+    "endless life": ({"ended_ttl": float("inf")}, "Infinity is no JSON number"),
+    "life of no length": ({"ended_ttl": float("nan")}, "NaN is no JSON number"),
     "life in words": ({"ended_ttl": "60"}, "ended_ttl is '60'; it must be a number"),
     "life of the next": ({"then": {**STEP, "ended_ttl": 0}}, "then.ended_ttl is 0; it must be at least 1"),
 }

@@ -168,6 +168,7 @@ def test_an_open_task_is_closed_by_a_button(services: Services, real_store: Stor
         True,
         True,
     )
+    assert "Equal: every step so far is done." in page
     assert closed == 204
     assert lifecycle.get_task(real_store, task_id).task.state == "done"
     assert "/close" not in services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE).text

@@ -51,7 +51,7 @@ def service(
 
 @pytest.mark.parametrize(
     ("service", "host"),
-    [(host, host) for host in ("localhost", "127.0.0.1", "::1")],
+    [(host, host) for host in ("localhost", "127.0.0.1", "127.0.0.2", "::1")],
     indirect=["service"],
 )
 def test_a_service_listens_where_its_host_says(service: Started, host: str, port: int) -> None:

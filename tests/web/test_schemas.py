@@ -42,7 +42,7 @@ checks.allow_header_conformance.enabled = false
 CONFIGURATIONS = {
     "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens|^/schedules|^/expectations"),
     "done": REFUSES.format(
-        paths="^/done$|^/tasks$|/steps|/items|/(missing|failures|extend|close|resume|retry|cancel|pause)$|^/tasks/[^/]+$"
+        paths="^/done$|^/tasks$|/steps|/items|/(missing|results|failures|extend|close|resume|retry|cancel|pause)$|^/tasks/[^/]+$"
     )
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled")

@@ -224,3 +224,12 @@ def test_a_stream_ends_when_its_token_is_revoked(
 
     assert b"data:" not in rest
     assert READ_AGAIN_SECONDS < 5
+
+
+def test_a_field_of_a_form_that_is_given_twice_is_refused(guarded: Services) -> None:
+    browser = guarded.trigger.application.test_client()
+
+    refused = browser.post("/sign-in", data={"token": ["wrong", ADMIN]})
+
+    assert problem_of(refused)["detail"] == "token is given 2 times; once is enough"
+    assert not is_in(browser)

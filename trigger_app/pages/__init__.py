@@ -8,14 +8,17 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
+from donebit.errors import InvalidInput
 from donebit.web.access import current_caller
 from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, ReadTopics
+from donebit.wording import LONGEST_QUOTE
 from trigger_app.pages import distinct, done, ends, history, jobs, problems, schedules, sign_in, task, workers
 from trigger_app.pages.form_token import form_field, form_token, roles
 from trigger_app.pages.fragments import FILTERS, TESTS
 from trigger_app.pages.view import PageContext, View
 
+TICKED = "ids"  # the field of a form that may be there several times
 # In the order of the navigation.
 VIEWS: tuple[View, ...] = (
     done.VIEW,
@@ -36,6 +39,7 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
         view.add_routes(routes, context)
     add_streams(routes, feed)
     sign_in.add_routes(routes, context.settings)
+    routes.before_request(refuse_fields_twice)
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
@@ -52,6 +56,18 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     routes.record_once(lambda state: state.app.jinja_env.globals.update(shared))
     routes.app_context_processor(lambda: {"views": [view for view in VIEWS if view.title]})
     return routes
+
+
+def refuse_fields_twice() -> None:
+    """Refuse a form with a field twice, of which one would be ignored; many tasks may be ticked.
+
+    Raises:
+        InvalidInput: it has such a field.
+    """
+    for name, values in request.form.lists():
+        if len(values) > 1 and name != TICKED:
+            shown = name[:LONGEST_QUOTE]
+            raise InvalidInput(f"{shown} is given {len(values)} times; once is enough", field=shown)
 
 
 def add_streams(routes: Blueprint, feed: Feed) -> None:

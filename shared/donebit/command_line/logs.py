@@ -70,6 +70,10 @@ def logs(
     matching = [line for line in last["lines"] if line["level"] in levels]
     for line in matching[-lines:]:
         session.terminal.answer(line, formatted, as_json=as_json)
+    if not (matching or followed or as_json):
+        session.terminal.note(
+            "the log has no such line" if task or step is not None or level else "the log is empty"
+        )
     if followed:
         for line in new_lines(session, {**about, "after": last["next"]}, retry_for):
             if line["level"] in levels:

@@ -23,6 +23,16 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Seconds(click.types.FloatParamType):
+    """A number of seconds that JSON can say: click takes nan and inf for numbers too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation. Scripts are never asked.")
 

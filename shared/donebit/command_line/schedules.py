@@ -9,11 +9,12 @@ import click
 from rich.text import Text
 
 from donebit import schedule_calls
-from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.options import Seconds, as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
+from donebit.command_line.task_options import task_fields, task_options
 from donebit.command_line.tasks import ago, name
-from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
+from donebit.command_line.trigger import print_started
 from donebit.formatting import count_of
 from donebit.priority import HIGH
 from donebit.utf8 import one_line
@@ -67,14 +68,8 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
     "--zone", help="Whose wall clock is meant, such as Europe/Berlin.  [default: the services' ZONE]"
 )
 @click.option("--count", type=int, help="The steps of each task.")
-@click.option("--job", help="The job that runs the steps. Without one, you report the steps via the API.")
-@click.option(
-    "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
-)
 @click.option("--label", help="A label of its tasks.  [default: NAME]")
-@click.option("--priority", type=click.Choice(["normal", "high"]), help="The priority of its tasks' steps.")
-@click.option("--webhook", metavar="URL", help="Called when a task ends.")
-@click.option("--then", type=JsonObject(), metavar="JSON", help="The task to start when one is done.")
+@task_options
 @click.option(
     "--missed",
     type=click.Choice(["none", "latest", "all"]),
@@ -90,23 +85,18 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
     help="What a firing does while the last task still runs.",
 )
 @click.option(
-    "--grace", type=float, metavar="SECONDS", help="After so long a firing is missed.  [default: 60]"
+    "--grace", type=Seconds(), metavar="SECONDS", help="After so long a firing is missed.  [default: 60]"
 )
 @click.option("--time-param", help="A parameter of the job that is given the time of the firing.")
 @as_json
 @in_session
-def set_schedule(
-    session: Session,
-    /,
-    *,
-    schedule: str,
-    cron: str,
-    params: tuple[tuple[str, Any], ...],
-    as_json: bool,
-    **asked: Any,
-) -> None:
-    """Make the schedule NAME, or change it: CRON is minute, hour, day, month and weekday, or @daily."""
-    made = session.run(schedule_calls.schedule(schedule, cron, params_of(params), asked))
+def set_schedule(session: Session, /, *, schedule: str, cron: str, as_json: bool, **asked: Any) -> None:
+    """Make the schedule NAME, or replace it: CRON is minute, hour, day, month and weekday, or @daily.
+
+    Options that are left out are as if it were new, whatever it had before; a paused one stays paused.
+    """
+    fields = task_fields(asked)
+    made = session.run(schedule_calls.schedule(schedule, cron, fields.pop("params", None), fields))
     session.terminal.answer(made, describe, as_json=as_json)
 
 

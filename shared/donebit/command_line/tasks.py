@@ -112,7 +112,9 @@ def name(text: str) -> Text:
 
 
 def done(task: Answer) -> str:
-    return percent(task["done_steps"], task["count"]) if task["count"] else "100%"
+    if task["count"]:
+        return percent(task["done_steps"], task["count"])
+    return "100%" if task["progress"] else "0%"  # an open task may have no step yet
 
 
 def ago(moment: str) -> str:
@@ -183,7 +185,8 @@ def completion_check(task: Answer) -> Iterator[Text]:
     """Yield the completion check with its present numbers."""
     gap, bits = task["rule"]["first_gap"], task["rule"]["set_bits"]
     equal = 0 < gap == bits
-    result = "equal, so every step is done" if equal else "not equal, so not done"
+    every = "every step so far" if task["open"] and task["state"] == "running" else "every step"
+    result = f"equal, so {every} is done" if equal else "not equal, so not done"
     yield fact("check", f"BITPOS 0 = {number(gap)}, BITCOUNT = {number(bits)}: {result}")
 
 

@@ -13,45 +13,9 @@ from donebit.command_line.items import start_with_items
 from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
+from donebit.command_line.task_options import Param, params_of, task_fields, task_options
 from donebit.command_line.watching import watch_task
-from donebit.errors import InvalidInput
 from donebit.formatting import count_of, duration, number
-from donebit.json_reading import read_json
-
-
-class Param(click.ParamType[tuple[str, Any]]):
-    """A job parameter name=value; the value is JSON if it can be read as such, else a text."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Any]:
-        name, equals, text = str(value).partition("=")
-        if not name or not equals:
-            self.fail(f"{value!r} is not NAME=VALUE, such as sleep_ms=20", param, ctx)
-        try:
-            return name, read_json(text)
-        except InvalidInput as error:
-            self.fail(f"{name}: {error.detail}", param, ctx)
-        except ValueError:
-            return name, text
-
-
-class JsonObject(click.ParamType[dict[str, Any]]):
-    """A JSON object."""
-
-    name = "JSON"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        try:
-            found = read_json(str(value))
-        except (InvalidInput, ValueError):
-            found = None
-        if not isinstance(found, dict):
-            self.fail(f'{value!r} is no JSON object, such as {{"count": 1, "job": "demo"}}', param, ctx)
-        return found
-
 
 # How the ways to say what the steps are stand on the command line.
 OPTION_OF = {"count": "COUNT", "open": "--open", "items": "--items", "lines": "--lines"}
@@ -68,10 +32,7 @@ TRIGGER_EXAMPLES = examples(
 
 @click.command(epilog=TRIGGER_EXAMPLES)
 @click.argument("count", type=int, required=False)
-@click.option("--job", help="The job that runs the steps. Without one, you report the steps via the API.")
-@click.option(
-    "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
-)
+@task_options
 @click.option(
     "--items",
     type=click.File("rb"),
@@ -81,48 +42,17 @@ TRIGGER_EXAMPLES = examples(
 @click.option("--lines", type=click.File("rb"), metavar="FILE", help="The same, each line as a text.")
 @click.option("--label", help="A label to filter tasks by.")
 @click.option("--task-id", help="The task's id; the same id again starts nothing new.  [default: generated]")
-@click.option("--batch", type=int, help="Steps per message.")
-@click.option(
-    "--stall-after",
-    type=float,
-    metavar="SECONDS",
-    help="Resend missing steps after so long without progress.",
-)
-@click.option("--webhook", metavar="URL", help="Called when the task ends.")
-@click.option("--callback", metavar="NAME", help="A Celery task to call when the task ends.")
-@click.option(
-    "--then",
-    type=JsonObject(),
-    metavar="JSON",
-    help="The task to start when this one is done, as a body of POST /tasks.",
-)
-@click.option(
-    "--priority",
-    type=click.Choice(["normal", "high"]),
-    help="Steps of a high priority do not wait for normal ones.  [default: as the job has it]",
-)
-@click.option("--max-concurrency", type=int, help="How many of its steps run at once, on all workers.")
-@click.option(
-    "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."
-)
-@click.option("--open", is_flag=True, help="Take more steps until `donebit close`; COUNT may be left out.")
 @click.option("--watch", "watched", is_flag=True, help="Show progress until it ends.")
 @retry_for
 @as_json
 @in_session
-def trigger(
-    session: Session, /, *, params: tuple[tuple[str, Any], ...], retry_for: float, **asked: Any
-) -> None:
+def trigger(session: Session, /, *, watched: bool, retry_for: float, as_json: bool, **asked: Any) -> None:
     """Start a task of COUNT steps, or with a step for each line of a file.
 
     With --open steps can be added until it is closed. With --watch, show progress until the task ends, and
     exit with 0 if it is done, 1 if it failed or was cancelled. Ctrl-C stops watching; the task keeps running.
     """
-    watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
-    body = {name: value for name, value in asked.items() if value is not None and value is not False}
-    body |= {"params": params_of(params)} if params else {}
-    body |= {} if callback is None else {"callback": {"name": callback}}
-    started = start(session, body)
+    started = start(session, task_fields(asked))
     follow(session, started, retry_for, watched=watched, as_json=as_json)
 
 
@@ -190,16 +120,6 @@ def watch(session: Session, *, task_id: str, retry_for: float, as_json: bool) ->
     Exits with 0 if it is done, 1 if it failed or was cancelled. Ctrl-C stops watching; the task runs on.
     """
     watch_to_end(session, task_id, retry_for, as_json=as_json)
-
-
-def params_of(given: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Return the job's parameters. Raises UsageError for one that is given twice."""
-    params = dict(given)
-    if len(params) < len(given):
-        names = [name for name, _ in given]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"--param {twice}= is given {names.count(twice)} times; once is enough")
-    return params
 
 
 def follow(

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from donebit.completion import changing
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json, refuse_nested
@@ -204,7 +205,13 @@ def _full_page(found: list[Pair], pairs: list[Pair], limit: int, size: int) -> R
 
 
 def results_of(store: Store, task: Task, steps: Sequence[int]) -> list[Pair]:
-    """The results of these steps, ascending; those without one are left out."""
+    """The results of these steps, ascending; those without one are left out.
+
+    Raises:
+        InvalidInput: the task has no such step.
+    """
+    if outside := [step for step in steps if step >= task.count]:
+        raise changing.no_such_step(task.id, outside[0], task.count)
     wanted = set(steps)
     numbers = sorted({step // STEPS_PER_CHUNK for step in wanted})
     found: list[Pair] = []

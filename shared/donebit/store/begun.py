@@ -71,7 +71,8 @@ class BegunStore:
         keys = [self._keys.begun_by(token, TEXT_IDS) for token in self._tokens()]
         noted = answers_to(self._client, [("GETBIT", key, number) for key in keys])
         having = [key for key, bit in zip(keys, noted, strict=True) if bit]
-        answers_to(self._client, [("SETBIT", key, number, 0) for key in having])
+        for key in having:  # not by SETBIT, which a full server refuses
+            self._scripts["clear_user"](keys=[key], args=[number, 1])
 
     @outages_named
     def forget_gone(self, token: str, what: str) -> int:

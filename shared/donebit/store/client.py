@@ -22,6 +22,7 @@ from donebit.store.confirming import Confirmation, ConfirmingConnection, Unconfi
 from donebit.store.connections import CheckedConnection, Term, options_of, store_class
 from donebit.store.lending import LendingPool
 from donebit.store.nodes import NodeAddress
+from donebit.store.plain_server import PlainServer
 from donebit.store.server_client import ServerClient, router_of
 
 Given = ParamSpec("Given")
@@ -39,6 +40,12 @@ OUTAGES = (
     exceptions.TimeoutError,
     exceptions.MasterDownError,
 )
+# What an operator has to mend; some are of the classes above.
+SAID: dict[type, str] = {
+    exceptions.AuthenticationError: "Redis refuses the credentials in REDIS_URL",
+    exceptions.InvalidResponse: "what answers at REDIS_URL is no Redis server",
+    PlainServer: "the server at REDIS_URL does not speak TLS",
+}
 NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
 ONE_DATABASE = "SELECT is not allowed in cluster mode"
 # How the answer of a server begins that refuses, and why, in words that name no command and no key.
@@ -243,12 +250,10 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
 
 def as_outage(error: exceptions.RedisError) -> StoreUnavailable | None:
     """What an error is to those who asked; None if it is a mistake of ours."""
-    if isinstance(error, exceptions.AuthenticationError):
-        return StoreUnavailable("Redis refuses the credentials in REDIS_URL")
+    if said := next((said for kind, said in SAID.items() if isinstance(error, kind)), None):
+        return StoreUnavailable(said)
     if isinstance(error, OUTAGES):
         return StoreUnavailable("Redis cannot be reached")
-    if isinstance(error, exceptions.InvalidResponse):
-        return StoreUnavailable("what answers at REDIS_URL is no Redis server")
     if isinstance(error, exceptions.NoScriptError):
         # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
         # What may run twice is sent again by itself; anything else only by a caller who knows it may.

@@ -150,7 +150,9 @@ class DirectoryStore(ABC, Generic[Id]):
         # A number from before there were shards may be in another than its id was, and has it still.
         if directory.shards > 1:
             bucket, place = divmod(number, BUCKET)
-            self._client.lset(self._keys.ids_of_numbers(directory.name_at(bucket), bucket), place, "")
+            key = self._keys.ids_of_numbers(directory.name_at(bucket), bucket)
+            if self._client.lindex(key, place):  # a full server refuses to write what is there already
+                self._client.lset(key, place, "")
         keys = map(self._keys.erasing, directory.names)  # in which of them it is, only its id would say
         answers_to(self._client, [("SREM", key, number) for key in keys])
 

@@ -135,6 +135,11 @@ class FlagStore:
             return pipe.execute()
 
     @outages_named
+    def is_listed(self, flag: str) -> bool:
+        """Whether a flag is in the list of all flags, as one is whose deletion was interrupted."""
+        return self._names.has(flag)
+
+    @outages_named
     def enter(self, flag: str, kind: str) -> None:
         """Enter a flag into the list of all flags."""
         self._names.enter(flag, kind)

@@ -32,6 +32,10 @@ class ListedNames:
         found = cast(dict[bytes, bytes], self._client.hgetall(self._name))
         return {name.decode(): kind_of(entry) for name, entry in found.items()}
 
+    def has(self, name: str) -> bool:
+        """Whether a name is in the list."""
+        return bool(self._client.hexists(self._name, name))
+
     def enter(self, name: str, kind: str) -> None:
         """Enter a name, in place of its entry."""
         self._client.hset(self._name, name, kind)

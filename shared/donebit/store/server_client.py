@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from redis import ConnectionPool, Redis, exceptions
+from redis import ConnectionPool, Redis, SSLConnection, exceptions
 from redis.client import Pipeline
 from redis.commands.core import Script
 
 from donebit.store.confirming import Confirmation
 from donebit.store.nodes import NodeAddress, Nodes
+from donebit.store.plain_server import PlainServer, speaks_plain
 from donebit.store.routing import Router
 from donebit.store.slots import FOR_EVERY_PRIMARY, first_key, slot_of
 
@@ -77,8 +78,10 @@ class ServerClient(Redis):
             pool = self._pool_at(seed) if number > 1 else self.connection_pool
             try:
                 return mode_of(pool)
-            except (exceptions.ConnectionError, exceptions.TimeoutError):
+            except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                 if number == len(self._seeds):
+                    if issubclass(pool.connection_class, SSLConnection) and speaks_plain(seed):
+                        raise PlainServer from error
                     raise
             finally:
                 if number > 1:

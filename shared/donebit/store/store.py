@@ -49,6 +49,7 @@ from donebit.store.moving import KeyMover
 from donebit.store.nodes_state import NodesStateStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.permits import PermitStore
+from donebit.store.plain_server import PlainServer
 from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
 from donebit.store.schedules import ScheduleStore
@@ -198,7 +199,7 @@ def refusals_as_configuration() -> Iterator[None]:
 
     Raises:
         ConfigurationError: the server does not take a command that Donebit needs, or is no Redis, or the
-            other side's certificate is not trusted.
+            other side's certificate is not trusted, or it does not speak TLS.
         StoreUnavailable: the server cannot be reached.
     """
     try:
@@ -208,6 +209,8 @@ def refusals_as_configuration() -> Iterator[None]:
     except StoreUnavailable as error:
         if isinstance(error.__cause__, exceptions.InvalidResponse):
             raise ConfigurationError(f"{error.detail}, or one for rediss:// ({error.__cause__})") from None
+        if isinstance(error.__cause__, PlainServer):
+            raise ConfigurationError(f"{error.detail}, which rediss:// is for: redis:// is without") from None
         fault = tls_fault(error)
         if fault is None:
             raise

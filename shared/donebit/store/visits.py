@@ -93,6 +93,11 @@ class VisitStore:
         return self._events.kinds()
 
     @outages_named
+    def is_listed(self, event: str) -> bool:
+        """Whether an event is in the list of all events, as one is whose deletion was interrupted."""
+        return self._events.has(event)
+
+    @outages_named
     def open_event(
         self,
         event: str,

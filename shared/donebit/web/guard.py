@@ -46,12 +46,17 @@ def refuse_open_address(settings: Settings) -> None:
             "(openssl rand -hex 32)",
             SHORTEST_TOKEN,
         )
-    if settings.api_token or settings.allow_anonymous or settings.host in LOOPBACK_NAMES:
+    if settings.api_token or settings.allow_anonymous or is_loopback(settings.host):
         return
     raise ConfigurationError(
         f"HOST is {settings.host}, which others can reach, and no API_TOKEN is set: set one, or "
         "ALLOW_ANONYMOUS=1 if everyone who can reach it may use it"
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    return host.lower() in LOOPBACK_NAMES or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 class Guard:

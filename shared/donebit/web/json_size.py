@@ -38,4 +38,4 @@ def refuse_large(text: bytes) -> None:
 
 def _refuse(what: str, number: int, most: int) -> None:
     if number > most:
-        raise InvalidInput(f"the body has more than {most} {what}", field="body")
+        raise InvalidInput(f"the body has more than {most} {what}; send it in several requests", field="body")

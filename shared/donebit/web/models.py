@@ -93,12 +93,12 @@ IdempotencyKey = Annotated[
 MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
 
 
-def checked_moment(text: str) -> str:
+def checked_moment(text: str, rule: str = MOMENT_RULE) -> str:
     """The text, if it is a moment. Raises ValueError for any other."""
     try:
         moments.read_text(text)
     except ValueError:
-        raise expected(MOMENT_RULE) from None
+        raise expected(rule) from None
     except OverflowError:
         pass  # the calendar refuses its year
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field, ValidationError
@@ -16,6 +16,7 @@ from donebit import wording
 from donebit.errors import DonebitError, InvalidInput, Refused
 from donebit.web.access import access_of, current_caller
 from donebit.web.body_limits import limit_of
+from donebit.web.whole_body import JSON, WholeBodyRequest
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -116,9 +117,14 @@ def of_validation(error: ValidationError) -> Response:
 def _fault(error: ErrorDetails) -> Fault:
     field = wording.path(error["loc"])
     if not field:
-        why = _unreadable() or "it must be a JSON object, sent as application/json"
+        why = _unreadable() or f"it must be a JSON object, sent as {JSON}{_other_types()}"
         return Fault(field="body", detail=f"the body is {wording.quoted(request.get_data())}; {why}")
     return Fault(field=field, detail=wording.sentence(field, error))
+
+
+def _other_types() -> str:
+    others = sorted(set(cast(WholeBodyRequest, request).body_types) - {JSON})
+    return f", or be sent as {' or '.join(others)}" if others else ""
 
 
 def _unreadable() -> str | None:

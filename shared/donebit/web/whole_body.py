@@ -7,7 +7,7 @@ lines and bitmaps still are packed ids, lines and bitmaps, only of fewer users: 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container
+from collections.abc import Collection
 from io import BytesIO
 from typing import IO, Any, cast
 
@@ -47,7 +47,7 @@ class WholeBodyRequest(Request):
     """A request whose body cannot be read unless it is whole."""
 
     # The media types that its operation documents, by which its view reads the body whatever is sent.
-    body_types: Container[str] = (JSON,)
+    body_types: Collection[str] = (JSON,)
 
     @cached_property
     def stream(self) -> IO[bytes]:
@@ -78,7 +78,7 @@ def register(app: Flask) -> None:
             request.get_data()
 
 
-def set_body_types(types: Container[str]) -> None:
+def set_body_types(types: Collection[str]) -> None:
     """Say which media types the current request may have a body of; before it is read."""
     cast(WholeBodyRequest, request).body_types = types
 

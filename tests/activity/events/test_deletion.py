@@ -36,6 +36,15 @@ def test_all_of_an_event_is_forgotten_and_nothing_of_another(store: Store, clien
     assert (count(store, "this"), count(store, "that")) == (0, 2)
 
 
+def test_an_event_whose_deletion_was_interrupted_is_forgotten_by_the_next(
+    store: Store, client: Redis
+) -> None:
+    client.hset(keys.EVENTS, "e", "integers")
+
+    assert [forget(site_on(store), "e") for _ in range(2)] == [True, False]
+    assert store.visits.events() == {}
+
+
 def test_a_forgotten_event_may_begin_anew_with_the_other_kind(store: Store) -> None:
     record(store, [1])
     forget(site_on(store), "seen")

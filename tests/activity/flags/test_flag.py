@@ -34,6 +34,13 @@ def test_a_flag_is_set_asked_for_and_cleared_again(store: Store) -> None:
     assert flags.count(site, "newsletter") == 1
 
 
+def test_a_flag_whose_deletion_was_interrupted_is_deleted_by_the_next(store: Store) -> None:
+    store.flags.enter("f", "integers")
+
+    assert [flags.drop(site_on(store), "f") for _ in range(2)] == [True, False]
+    assert store.flags.flags() == {}
+
+
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 15, 16, 17])
 @pytest.mark.parametrize("start", [0, 1, 7, 8, 9, SEGMENT_BITS - 9, SEGMENT_BITS - 1, SEGMENT_BITS])
 def test_a_range_is_just_its_users(store: Store, start: int, length: int) -> None:

@@ -122,3 +122,29 @@ def test_a_failure_shows_its_item_unless_it_is_large(services: Services) -> None
     failures = body_of(services.done.get(f"/tasks/{task_id}/failures"))["failures"]
 
     assert [one["item"] for one in failures] == ["a", None, ["c"]]
+
+
+def test_a_piece_of_another_type_is_refused_with_those_that_are_taken(services: Services) -> None:
+    task_id = start(services, items=[], open=True)
+
+    refused = services.done.post(f"/tasks/{task_id}/items", data='"a"\n"b"\n', content_type="text/plain")
+
+    said = "it must be a JSON object, sent as application/json, or be sent as application/x-ndjson"
+    assert problem_of(refused)["detail"].endswith(said)
+
+
+@pytest.mark.parametrize("number", ["1e400", "[-1e999]"])
+def test_a_number_that_is_out_of_range_is_named(services: Services, number: str) -> None:
+    task_id = start(services, items=[], open=True)
+    body = f'{{"job": "demo", "count": 1, "params": {{"sleep_ms": {number}}}}}'
+
+    refused = [
+        services.trigger.post("/tasks", data=body, content_type="application/json"),
+        services.done.put(
+            f"/tasks/{task_id}/steps/0", data=f'{{"result": {number}}}', content_type="application/json"
+        ),
+        fill(services, task_id, f"1\n{number}\n"),
+    ]
+
+    for one in refused:
+        assert f"{number.strip('[]')} is out of range; a number must be within" in problem_of(one)["detail"]

@@ -80,10 +80,22 @@ def test_results_come_in_pages_as_lines_and_by_their_steps(services: Services) -
     runs = results_of(services, task_id, "?after=3&limit=1900&runs=1")
     assert runs["runs"] == [{"first": 3, "results": [step * step for step in range(3, 1903)]}]
     assert (runs["next"], "results" in runs) == (1903, False)
-    assert results_of(services, task_id, "?steps=1999,3,77777")["results"] == [
+    assert results_of(services, task_id, "?steps=1999,3,1999")["results"] == [
         everything[3],
         everything[1999],
     ]
+
+
+@pytest.mark.parametrize("headers", [{}, LINES], ids=["json", "lines"])
+def test_results_of_a_step_that_the_task_has_not_are_refused(
+    services: Services, headers: dict[str, str]
+) -> None:
+    task_id = services.start(7)
+
+    refused = services.done.get(f"/tasks/{task_id}/results?steps=6,7&after=7", headers=headers)
+
+    assert problem_of(refused)["detail"].endswith("its steps are 0 to 6")
+    assert results_of(services, task_id, "?steps=0,6")["results"] == []
 
 
 def test_results_of_named_steps_come_as_lines_too(services: Services) -> None:

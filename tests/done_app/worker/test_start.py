@@ -67,8 +67,13 @@ def test_a_worker_does_not_start_with_jobs_that_raise_at_import(
 
 @pytest.mark.parametrize(
     "command",
-    [["trigger_app"], ["celery", "--app", "done_app.worker", "--quiet", "worker"], ["donebit.demo"]],
-    ids=["service", "worker", "demo"],
+    [
+        ["trigger_app"],
+        ["celery", "--app", "done_app.worker", "--quiet", "worker"],
+        ["celery", "--app", "done_app.worker", "--quiet", "beat"],
+        ["donebit.demo"],
+    ],
+    ids=["service", "worker", "beat", "demo"],
 )
 def test_a_database_that_the_server_does_not_have_is_one_sentence(
     command: list[str], valkey: RunningServer, tmp_path: Path

@@ -24,7 +24,8 @@ def forget(site: Site, event: str) -> bool:
     Raises:
         Conflict: the event began a new period at every attempt.
     """
-    known = "kind" in site.store.visits.about(stored_name(event, "event"))
+    visits = site.store.visits
+    known = "kind" in visits.about(stored_name(event, "event")) or visits.is_listed(event)
     for _ in range(ATTEMPTS):
         periods = site.store.visits.periods(event)
         segments = site.store.bitmaps.segments([Bitmap(event, period) for period in periods])

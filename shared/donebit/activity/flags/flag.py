@@ -156,8 +156,10 @@ def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArra
 
 def drop(site: Site, name: str) -> bool:
     """Delete a flag. Returns whether it existed."""
-    known = site.store.flags.about(stored_name(name, "flag")).kind is not None
-    site.store.flags.drop_flag(name)
+    flags = site.store.flags
+    record = flags.about(stored_name(name, "flag"))
+    known = record.kind is not None or (not record.unfinished and flags.is_listed(name))
+    flags.drop_flag(name)
     return known
 
 

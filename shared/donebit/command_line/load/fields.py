@@ -64,6 +64,6 @@ def _getter(name: str) -> Getter:
 def _parsed(text: str) -> object:
     # Some exports hold an object as its text.
     try:
-        return read_json(text)
+        return read_json(text, any_number=True)
     except ValueError:
         return None

