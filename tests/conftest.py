@@ -6,7 +6,6 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import cast
 
 import pytest
 from fakeredis import FakeRedis
@@ -217,12 +216,19 @@ def keys_in_use(client: Redis) -> list[bytes]:
 
 def everything(client: Redis) -> dict[bytes, object]:
     """What every key holds. (DUMP would not do: the fields of a hash have no order.)"""
-    read: dict[bytes, Callable[[bytes], object]] = {
-        b"string": client.get,
-        b"hash": client.hgetall,
-        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
-        b"list": lambda key: client.lrange(key, 0, -1),
-        b"set": client.smembers,
-        b"stream": client.xrange,
-    }
-    return {key: read[cast(bytes, client.type(key))](key) for key in client.scan_iter()}
+    names = list(client.scan_iter(count=1000))
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.type(name)
+        kinds = pipe.execute()
+        read: dict[bytes, Callable[[bytes], object]] = {
+            b"string": pipe.get,
+            b"hash": pipe.hgetall,
+            b"zset": lambda key: pipe.zrange(key, 0, -1, withscores=True),
+            b"list": lambda key: pipe.lrange(key, 0, -1),
+            b"set": pipe.smembers,
+            b"stream": pipe.xrange,
+        }
+        for name, kind in zip(names, kinds, strict=True):
+            read[kind](name)
+        return dict(zip(names, pipe.execute(), strict=True))

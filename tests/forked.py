@@ -17,7 +17,13 @@ from donebit.demo import preloaded
 from donebit.demo.forks import Forked, Forks
 
 PRELOADED = Path(__file__).with_name("preloaded.py")
-OF_PROGRAMS = (*preloaded.MODULES, "donebit.command_line.commands", "rich.progress", "rich.table")
+OF_PROGRAMS = (
+    *preloaded.MODULES,
+    "donebit.command_line.commands",
+    "rich.progress",
+    "rich.table",
+    "tests.made_documents",
+)
 OF_REPORTERS = ("donebit.activity.events.single_visit", "donebit.completion.reporting")
 
 
