@@ -12,7 +12,7 @@ from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
-from donebit.errors import InvalidInput
+from donebit.errors import Conflict, InvalidInput
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, start, start_done
 from tests.completion.conftest import HandMovedClock
@@ -205,3 +205,13 @@ def test_the_ended_tasks_of_any_end_are_listed_without_the_running_ones(
     lifecycle.cancel(store, "t-002")
 
     assert ids(all_pages(store, Filter(ended=True), 1)) == ["t-002", "t-000"]
+
+
+def test_a_task_that_a_later_version_wrote_hides_no_other(store: Store) -> None:
+    task, later = start(store, 3), start(store, 3)
+    store.tasks.update_record(later.id, later.nonce, later.run, {"order": "of a later version"})
+
+    assert [one.id for one in listing.list_tasks(store, EVERY, limit=9).tasks] == [task.id]
+    assert [one.id for one in listing.list_running(store)] == [task.id]
+    with pytest.raises(Conflict, match=f"task {later.id} cannot be read here"):
+        lifecycle.get_task(store, later.id)

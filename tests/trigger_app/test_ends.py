@@ -13,10 +13,11 @@ from trigger_app.pages.ends import MOST, read_ends
 
 def test_only_ends_are_said_and_each_once(real_store: Store) -> None:
     context: Any = SimpleNamespace(store=real_store)
-    running, ended = start(real_store, 2), start(real_store, 2)
+    running, ended, later = (start(real_store, 2) for _ in range(3))
+    real_store.tasks.update_record(later.id, later.nonce, later.run, {"order": "of a later version"})
     reporting.report(real_store, ended.id, [0])
     failing.fail(real_store, ended.id, 1, "no")
-    about = f"{running.id},{ended.id},gone,no name,"
+    about = f"{running.id},{ended.id},gone,no name,{later.id},"
 
     found = read_ends(context, about, {})
     again = read_ends(context, about, found)

@@ -10,6 +10,7 @@ from donebit.completion import listing
 from donebit.completion.task import Task
 from donebit.formatting import duration, number
 from donebit.names import is_name
+from donebit.readable import readable
 from donebit.web.listener import Message, Table
 from trigger_app.pages.view import PageContext, View
 
@@ -32,11 +33,14 @@ def read_ends(context: PageContext, about: str, before: Table) -> Table:
 
 
 def end_of(task_id: str, record: Mapping[str, str]) -> Message | None:
-    """Word the end of a task for a notification; only its id if it is gone, None while it runs."""
+    """Word the end of a task for a notification; only its id if it is gone, None while it runs.
+
+    Of one that a later version wrote nothing is known either.
+    """
     if not record:
         return {"task_id": task_id}
-    task = Task.from_record(task_id, record)
-    if not task.ended:
+    task = next(readable(Task.from_record, [(task_id, record)]), None)
+    if task is None or not task.ended:
         return None
     failed = f", {number(task.failed_steps)} failed" if task.failed_steps else ""
     took = f" in {duration(task.took.total_seconds())}" if task.took else ""

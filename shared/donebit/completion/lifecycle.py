@@ -17,6 +17,7 @@ from donebit.completion.task import Parent, Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
+from donebit.readable import UNREADABLE
 from donebit.store import Store
 from donebit.store.answers import DeleteStatus
 from donebit.store.items import ItemChunk
@@ -230,12 +231,18 @@ def get_task(store: Store, task_id: str) -> TaskSnapshot:
 
     Raises:
         NotFound: no such task, or it has expired.
+        Conflict: it cannot be read here, as a later version wrote it.
     """
     stored_name(task_id, "task_id")
     found = store.tasks.get(task_id)
     if found is None:
         raise changing.unknown_task(task_id)
-    task = Task.from_record(task_id, found.record)
+    try:
+        task = Task.from_record(task_id, found.record)
+    except UNREADABLE as error:
+        raise Conflict(
+            f"task {task_id} cannot be read here, perhaps as a later version wrote it: {error}"
+        ) from error
     if found.set_bits == 0 and task.state is not State.DONE:
         raise changing.unknown_task(task_id)  # a record without its bitmap, not done, is an expired task
     if task.state is State.DONE:  # its bitmap is dropped; this is what it read at the end

@@ -11,6 +11,7 @@ from donebit.completion.failure_groups import text_of, texts_of_errors
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
+from donebit.readable import readable
 from donebit.store import Store
 from donebit.store.answers import ListedTask
 
@@ -77,7 +78,7 @@ class TaskPage:
 
 
 def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | None = None) -> TaskPage:
-    """Up to `limit` tasks that match a filter, newest first.
+    """Up to `limit` tasks that match a filter, newest first; without those that a later version wrote.
 
     Args:
         cursor: `next` of the previous page; the newest task if left out.
@@ -115,8 +116,7 @@ def _matching(store: Store, task_filter: Filter, entries: Sequence[ListedTask]) 
     """The tasks of these entries that match, by their ids."""
     ids = [one.task_id for one in entries if task_filter.may_match(one.task_id)]
     records = zip(ids, store.tasks.records(ids), strict=True)
-    tasks = [Task.from_record(task_id, record) for task_id, record in records if record]
-    found = [task for task in tasks if task_filter.matches(task)]
+    found = [task for task in readable(Task.from_record, records) if task_filter.matches(task)]
     if task_filter.error is not None:
         found = _failed_so(store, task_filter.error, found)
     return {task.id: task for task in found}
@@ -137,8 +137,7 @@ def list_running(store: Store) -> list[Task]:
     """The running tasks, newest first, at most a hundred."""
     names = store.task_index.open_tasks(FOR_EVER_MS, MAX_RUNNING)
     records = zip(names, store.tasks.records(names), strict=True)
-    opened = [Task.from_record(name, record) for name, record in records if record]
-    found = [task for task in opened if not task.ended]
+    found = [task for task in readable(Task.from_record, records) if not task.ended]
     return sorted(found, key=lambda task: task.created_at, reverse=True)
 
 
