@@ -203,7 +203,11 @@ def fault(name: str, redis_type: str, ttl_ms: int) -> str | None:
 
 def keys_without_ttl(client: Redis) -> set[str]:
     """Every key that stays for ever."""
-    return {key.decode() for key in keys_in_use(client) if client.ttl(key) == -1}
+    names = keys_in_use(client)
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.ttl(name)
+        return {name.decode() for name, left in zip(names, pipe.execute(), strict=True) if left == -1}
 
 
 def keys_in_use(client: Redis) -> list[bytes]:
@@ -211,7 +215,7 @@ def keys_in_use(client: Redis) -> list[bytes]:
     written = {keys.TASK_SHARDS.encode()}
     if client.get(keys.LAYOUT) == TASKS_IN_SHARDS.encode():  # there was no visit yet
         written.add(keys.LAYOUT.encode())
-    return [key for key in client.scan_iter() if key not in written]
+    return [key for key in client.scan_iter(count=1000) if key not in written]
 
 
 def everything(client: Redis) -> dict[bytes, object]:
