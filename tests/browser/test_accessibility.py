@@ -219,9 +219,11 @@ def test_the_pages_of_jobs_have_no_barrier_in_either_scheme(page: Page, stack: S
         task_id = stack.create(3, job="demo", params={"sleep_ms": 0, "fail_percent": 100})
     eventually(lambda: stack.task(task_id).announced_at, DONE_SECONDS, what="it was not announced")
 
-    page.open(path)
+    def has_bars() -> bool:  # the run is kept just after the announcement
+        page.open(path)
+        return page.is_there(".strip .f")
 
-    assert page.is_there(".strip .f")
+    eventually(has_bars, DONE_SECONDS, what="no bar of a run was shown")
     assert barriers(page) == NO_BARRIERS
     page.look(360, dark=False)
     assert page.browser.execute_script(OVERFLOW) <= 0
