@@ -251,10 +251,7 @@ class Publisher:
 
 
 def waited_seconds(headers: Mapping[str, Any] | None) -> float | None:
-    """How long a message that a worker has just received waited for it, after its pause.
-
-    Args:
-        headers: of the message.
+    """How long a message with these headers, just received by a worker, waited for it after its pause.
 
     Returns:
         None for one that a process of an earlier version sent.
