@@ -5,8 +5,7 @@
 # Behaviour: `17-17/3` in the hours is 17, 20 and 23, as `17/3` is, where cron takes the first of the range alone.
 # Seen:      cronsim 2.8: 0 17-17/3 * * * fires at 17, 20, 23; 0 17-18/3 * * * fires at 17
 #
-# For Donebit: what writes expressions by itself writes such ranges, so they are read as their one value
-# (donebit.schedules.timing.expanded), and a schedule fires at no other time.
+# For Donebit: programs that write expressions write such ranges, so a schedule reads one as its only value.
 set -eu
 
 folder=$(mktemp -d)
