@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any, NamedTuple
 
 from billiard.process import current_process
@@ -155,5 +154,5 @@ class LeaseKeeper:
         for message in messages:
             if (step := steps.get(message.holder.pid)) is None:
                 continue
-            send = partial(self.publisher.run_ranges, careful=message.careful)
-            leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step, send)
+            place = message.task_id, message.nonce, message.holder, step
+            leases.hand_over(self.store, *place, self.send_again, careful=message.careful)

@@ -365,18 +365,33 @@ def test_steps_not_begun_are_handed_over_once(store: Store) -> None:
     taken(store, task, FIRST, (0, 2), (5, 8))
 
     for _ in range(2):
-        leases.hand_over(store, task.id, task.nonce, FIRST, 1, lambda _, ranges: sent.append(ranges))
+        leases.hand_over(store, task.id, task.nonce, FIRST, 1, lambda _, ranges, __: sent.append(ranges))
 
     assert sent == [[(0, 1), (5, 8)]]
     assert taken(store, task, SECOND, (0, 8)) == [(0, 1), (2, 8)]
     assert store.leases.release_lease(task.id, FIRST)  # so it sends none of them itself
 
 
+@pytest.mark.parametrize(("counted", "by_message"), [(False, False), (True, False), (False, True)])
+def test_steps_are_handed_over_as_carefully_as_they_were_run(
+    store: Store, counted: bool, by_message: bool
+) -> None:
+    task, sent = started(store), list[bool]()
+    taken(store, task, FIRST, (0, 8))
+    if counted:  # as a process has died at the message before
+        failing.begin_attempt(store, task, 3, RetryPolicy(3, timedelta(0)), message_id=FIRST.message_id)
+
+    place = task.id, task.nonce, FIRST, 3
+    leases.hand_over(store, *place, lambda *given: sent.append(given[2]), careful=by_message)
+
+    assert sent == [counted or by_message]
+
+
 def test_steps_handed_over_can_be_taken_before_the_lease_is_narrowed(store: Store) -> None:
     task, got = started(store), list[list[Range]]()
     taken(store, task, FIRST, (0, 8))
 
-    def take_at_once(_: Task, ranges: list[Range]) -> None:
+    def take_at_once(_: Task, ranges: list[Range], __: bool) -> None:
         got.append(taken(store, task, SECOND, *ranges))
 
     leases.hand_over(store, task.id, task.nonce, FIRST, 3, take_at_once)
@@ -395,7 +410,7 @@ def test_steps_that_the_broker_did_not_take_are_handed_over_again(store: Store) 
 
     with pytest.raises(BrokerUnavailable):
         leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
-    leases.hand_over(store, task.id, task.nonce, FIRST, 3, lambda _, ranges: sent.append(ranges))
+    leases.hand_over(store, task.id, task.nonce, FIRST, 3, lambda _, ranges, __: sent.append(ranges))
 
     assert sent == [[(0, 3), (4, 8)]]
 

@@ -116,7 +116,9 @@ def hand_over(
     nonce: str,
     holder: Holder,
     step: int,
-    send: Callable[[Task, list[Range]], None],
+    send: Callable[[Task, list[Range], bool], None],
+    *,
+    careful: bool = False,
 ) -> None:
     """Have other workers run the steps of a message that are not begun, as its worker ends.
 
@@ -125,14 +127,16 @@ def hand_over(
 
     Args:
         step: the one that runs, and stays leased.
+        send: is given whether each attempt is to be counted before it is made.
+        careful: each was to be, by the message; or a process has died at it, which its lease says.
     """
     if (task := find_task(store, task_id, nonce)) is None:
         return
     held = store.leases.hand_over_lease(task_id, holder, step)
     if held is None:
         return
-    if left := missing_of(store, task, held, without_step=step):
-        send(task, left)
+    if left := missing_of(store, task, held.ranges, without_step=step):
+        send(task, left, careful or held.counted)
     store.leases.narrow_lease(task_id, holder, step)
 
 

@@ -93,6 +93,13 @@ class ReclaimedLease(NamedTuple):
     ranges: list[Range]
 
 
+class HandedLease(NamedTuple):
+    """A lease whose steps may be taken by others."""
+
+    ranges: list[Range]
+    counted: bool  # an attempt was counted before it was made
+
+
 def stored_lease(message_id: str, text: str, now_ms: int) -> StoredLease:
     """A lease from how it is written, as take_lease.lua says."""
     expires, state, worker, pid, step, since, _, ranges = text.split(" ")

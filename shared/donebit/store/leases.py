@@ -14,6 +14,7 @@ from donebit.store.answers import MarkStepsResult
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.lease_values import (
+    HandedLease,
     Holder,
     LapsedLease,
     ReclaimedLease,
@@ -174,7 +175,7 @@ class LeaseStore:
             self._scripts["unindex_lapsed"](keys=[self._keys.LEASES], args=args)
 
     @outages_named
-    def hand_over_lease(self, task_id: str, holder: Holder, step: int | None) -> list[Range] | None:
+    def hand_over_lease(self, task_id: str, holder: Holder, step: int | None) -> HandedLease | None:
         """Let others take all steps but the one that runs, if any does.
 
         Returns:
@@ -182,7 +183,10 @@ class LeaseStore:
         """
         args: list[str | int] = [*holder, "-" if step is None else step]
         found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=args)
-        return None if found is None else ranges_of(cast(bytes, found).decode())
+        if found is None:
+            return None
+        ranges, counted = cast(list[Any], found)
+        return HandedLease(ranges_of(ranges.decode()), bool(counted))
 
     @outages_named
     def narrow_lease(self, task_id: str, holder: Holder, step: int) -> bool:
