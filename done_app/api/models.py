@@ -6,12 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from donebit import clock
-from donebit.activity.periods.calendar import Calendar
+from donebit.activity.periods.calendar import Calendar, refuse_backwards
 from donebit.completion.failure_groups import LONGEST_TEXT
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
-from donebit.errors import InvalidInput
 from donebit.web.models import (
     ENTRY,
     WRITTEN,
@@ -198,10 +196,8 @@ class TaskFilter(Request):
         """
         start = None if self.from_ is None else calendar.moment(self.from_, "from")
         stop = None if self.to is None else calendar.moment(self.to, "to")
-        if start and stop and start >= stop:
-            raise InvalidInput(
-                f"to is {clock.iso(stop)}; it must be after from, which is {clock.iso(start)}", field="to"
-            )
+        if start and stop:
+            refuse_backwards(start, stop)
         return Filter(
             State(self.state) if self.state else None,
             self.label,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
-from donebit.activity.periods.calendar import Granularity, Period, bounds, refuse_far
+from donebit.activity.periods.calendar import Granularity, Period, bounds, refuse_backwards, refuse_far
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import Set, union, without
 from donebit.activity.site import Site
@@ -84,11 +84,7 @@ def column_periods(
         for _ in range(USUAL_COLUMNS - 1):
             first = site.calendar.before(first)
         start = first.start or stop
-    if start >= stop:
-        raise InvalidInput(
-            f"to is {stop:%Y-%m-%dT%H:%M:%SZ}; it must be after from, which is {start:%Y-%m-%dT%H:%M:%SZ}",
-            field="to",
-        )
+    refuse_backwards(start, stop)
     periods: list[Period] = []
     for period in site.calendar.between(granularity, start, stop):
         if len(periods) == MOST_COLUMNS:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from donebit.activity.periods.calendar import DAY, Calendar, Granularity
+from donebit.activity.periods.calendar import Calendar, Granularity
 from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
 from donebit.activity.periods.imported import ImportedPeriods
 from donebit.activity.site import Site
@@ -24,12 +24,6 @@ class Event:
     expiry: ExpiryPolicy = DEFAULT
     imported: frozenset[str] = frozenset()  # names of periods that were imported as a whole
     first_day: date | None = None  # it has no visit on an earlier day; None where that is not known
-
-    @property
-    def oldest(self) -> datetime | None:
-        """A moment in any zone before which it has no visit; None where that is not known."""
-        day = self.first_day
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) - DAY if day else None
 
     def imports(self, calendar: Calendar, now: datetime) -> ImportedPeriods:
         """The imported periods that have not expired."""

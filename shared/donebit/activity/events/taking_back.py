@@ -10,7 +10,16 @@ from itertools import islice
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import ALL_TIME, DAY, HOUR, Granularity, Period, bounds, refuse_far
+from donebit.activity.periods.calendar import (
+    ALL_TIME,
+    DAY,
+    HOUR,
+    Granularity,
+    Period,
+    bounds,
+    refuse_backwards,
+    refuse_far,
+)
 from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.periods.imported import apart, begins, contains, longer_around
@@ -83,11 +92,7 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
                 "as 2026-11-21",
                 field=field,
             )
-    if start >= stop:
-        raise InvalidInput(
-            f"to is {stop:%Y-%m-%dT%H:%M:%SZ}; it must be after from, which is {start:%Y-%m-%dT%H:%M:%SZ}",
-            field="to",
-        )
+    refuse_backwards(start, stop)
     if stop > _last_stop(site, now):
         raise InvalidInput(f"to is {stop:%Y-%m-%d}; days that have not begun have no visits", field="to")
     days = list(islice(site.calendar.between(Granularity.DAY, start, stop), MOST_DAYS + 1))
@@ -159,7 +164,9 @@ class DayTaking:
     @property
     def _oldest(self) -> datetime:
         """A moment before all visits; where none is noted, before all that any version could take."""
-        return self.event.oldest or FIRST_VERSION - min(self.event.expiry.day, FIRST_VERSION - EARLIEST)
+        if self.event.first_day is not None:
+            return self.site.calendar.midnight(self.event.first_day)
+        return FIRST_VERSION - min(self.event.expiry.day, FIRST_VERSION - EARLIEST)
 
     def _around(self) -> Iterator[Period]:
         """The weeks and months that have a part of the days, and are kept."""

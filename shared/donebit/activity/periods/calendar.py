@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from donebit import moments
+from donebit import clock, moments
 from donebit.errors import InvalidInput
 from donebit.moments import TimeUnit
 
@@ -247,6 +247,19 @@ def refuse_far(moment: datetime, field: str = "at") -> None:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise InvalidInput(
             f"{field} is in the year {moment.year}; it must be {FIRST_YEAR} to {LAST_YEAR}", field=field
+        )
+
+
+def refuse_backwards(start: datetime, stop: datetime, fields: tuple[str, str] = ("from", "to")) -> None:
+    """Raise InvalidInput for a span in which there is no moment.
+
+    Args:
+        fields: what its start and its stop are called
+    """
+    first, last = fields
+    if start >= stop:
+        raise InvalidInput(
+            f"{last} is {clock.iso(stop)}; it must be after {first}, which is {clock.iso(start)}", field=last
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from donebit import clock
 from donebit.activity.periods.calendar import (
     DAY,
     HOUR,
@@ -13,6 +14,7 @@ from donebit.activity.periods.calendar import (
     Calendar,
     Granularity,
     Period,
+    refuse_backwards,
     refuse_far,
 )
 from donebit.activity.periods.expiry import AHEAD, EARLIEST, ExpiryPolicy
@@ -106,11 +108,7 @@ class SpanBuilder:
 
     def _refuse_empty_or_long(self, start: datetime, stop: datetime) -> None:
         start_name, stop_name = self.ends.start, self.ends.stop
-        if start >= stop:
-            raise InvalidInput(
-                f"{stop_name} is {_iso(stop)}; it must be after {start_name}, which is {_iso(start)}",
-                field=stop_name,
-            )
+        refuse_backwards(start, stop, (start_name, stop_name))
         if stop - start > MOST_DAYS * DAY:
             raise InvalidInput(
                 f"{start_name} to {stop_name} is {(stop - start).days} days; at most {MOST_DAYS}",
@@ -138,7 +136,7 @@ class SpanBuilder:
         for moment, name in ((start, self.ends.start), (stop, self.ends.stop)):
             if not _is_hour(moment):
                 raise InvalidInput(
-                    f"{name} is {_iso(moment)}; both ends must be days of {self.calendar.zone.key}, or "
+                    f"{name} is {clock.iso(moment)}; both ends must be days of {self.calendar.zone.key}, or "
                     "whole hours",
                     field=name,
                 )
@@ -189,7 +187,3 @@ class SpanBuilder:
 
 def _is_hour(moment: datetime) -> bool:
     return (moment.minute, moment.second, moment.microsecond) == (0, 0, 0)
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
