@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from donebit.publishing import publish_start
 from donebit.queue_lengths import read_lengths
 from donebit.schedules.firing import Firer
 from donebit.schedules.judging import Judge, Witness
+from donebit.throttled_log import Intervals
 from donebit.workers import presence
 
 # An error that is no outage, such as the record of a newer version, may be this worker's alone: the message
@@ -34,6 +36,7 @@ ANY_ERROR: dict[str, Any] = {**RETRY_OPTIONS, "autoretry_for": (Exception,)}
 
 log = logging.getLogger(__name__)
 witness = Witness()  # of each process its own
+crowded = Intervals(timedelta(minutes=1))
 
 
 @app.task(name=queue.DISPATCH, **RETRY_OPTIONS)
@@ -151,9 +154,15 @@ def sweep() -> None:
 
 
 def check_open_tasks(ttls: TaskTtls) -> None:
-    """Check them, unless more messages wait than that sends: it would send many of these again, and again."""
+    """Check the open tasks, unless as many messages wait as that may send: these may be among them."""
     lengths = read_lengths(worker_app.store(), worker_app.settings, (queue.CONTROL,)) or {}
     if (waiting := lengths.get(queue.CONTROL, 0)) >= MAX_TASKS_PER_SWEEP:
-        log.warning("open tasks are not checked before fewer messages wait: %d", waiting)
+        if crowded.is_due(queue.CONTROL):
+            log.warning(
+                "%d messages wait in %s: open tasks are checked once there are fewer than %d",
+                waiting,
+                queue.CONTROL,
+                MAX_TASKS_PER_SWEEP,
+            )
         return
     Sweep(worker_app.store(), worker_app.publisher, ttls, partial(witness.note, worker_app.store())).run()

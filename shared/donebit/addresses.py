@@ -14,10 +14,14 @@ def reachable_host(host: str) -> str:
     return {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}.get(host, host)  # noqa: S104 - read, not bound
 
 
+def host_in_url(host: str) -> str:
+    """A host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def address(host: str, port: int | str) -> str:
     """The service's address as a browser on this machine would write it."""
-    reachable = reachable_host(host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return f"http://{host_in_url(reachable_host(host))}:{port}"
 
 
 def url_setting(service: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from donebit.addresses import host_in_url
 from donebit.redis_url import Tls, read_options, read_tls, split_url
 
 PLAIN, TLS = ("amqp", "pyamqp"), "amqps"
@@ -32,7 +33,7 @@ class AmqpUrl:
     @property
     def for_celery(self) -> str:
         """The address without its options, which Celery would read in its own way."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = host_in_url(self.host)
         user, password = quote(self.username, safe=""), quote(self.password, safe="")
         return f"amqp://{user}:{password}@{host}:{self.port}/{quote(self.virtual_host, safe='')}"
 

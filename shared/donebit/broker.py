@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from kombu.transport import redis as kombu_redis
 
+from donebit.addresses import host_in_url
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import broker_class, options_of
 
@@ -104,5 +105,4 @@ def shown_url(server: RedisUrl) -> str:
     if server.sentinels:  # which Celery would take for several brokers
         host, port = server.sentinels[0]
         return f"redis://{host}:{port}/{server.database}"
-    host = f"[{server.host}]" if ":" in server.host else server.host or "localhost"
-    return f"redis://{host}:{server.port}/{server.database}"
+    return f"redis://{host_in_url(server.host or 'localhost')}:{server.port}/{server.database}"

@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from donebit import amqp_url, redis_url
+from donebit import amqp_url, redis_url, wording
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -37,7 +37,6 @@ from donebit.setting_types import (
     ZoneName,
     listed_secrets,
 )
-from donebit.wording import quoted
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
 LARGEST_TASK = 100_000_000
@@ -45,15 +44,12 @@ MOST_PROCESSES = 128
 MOST_REPLICAS = 10  # a replica more makes each change wait for the slowest of more
 MOST_ENTRIES = 1_000_000_000
 CELERYS_QUEUE = "celery"
-# By pydantic's types of error, as in wording.BOUNDS: what the text of a variable must be.
-BOUNDS = {
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than_equal": "at most {le}",
-    "int_parsing": "an integer",
-    "int_parsing_size": "an integer of fewer digits",
-    "bool_parsing": "0 or 1",
-    "literal_error": "{expected}",
+# By pydantic's types of error: what a variable must do, which is a text.
+BOUNDS = wording.BOUNDS | {
+    "greater_than": "be more than {gt}",
+    "int_parsing": "be an integer",
+    "int_parsing_size": "be an integer of fewer digits",
+    "bool_parsing": "be 0 or 1",
 }
 
 Read = TypeVar("Read", bound="Addresses")
@@ -254,5 +250,5 @@ def _fault(fault: ErrorDetails) -> str:
     """Which variable is wrong, and why; more than one may be, together."""
     why = fault["msg"].removeprefix("Value error, ")
     if bound := BOUNDS.get(fault["type"]):
-        why = f"must be {bound.format_map(fault.get('ctx', {}))}; it is {quoted(fault['input'])}"
+        why = f"must {bound.format_map(fault.get('ctx', {}))}; it is {wording.quoted(fault['input'])}"
     return ": ".join([*(str(name).upper() for name in fault["loc"][:1]), why])

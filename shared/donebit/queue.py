@@ -206,7 +206,7 @@ class Publisher:
         self._app.send_task(
             RUN_STEPS,
             args=args,
-            argsrepr=repr(args),  # Celery's own takes a tenth of the time that a message takes
+            argsrepr=repr(args),  # as Celery would write it, and quicker
             queue=queue,
             producer=producer,
             retry=False,

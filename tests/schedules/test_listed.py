@@ -73,6 +73,6 @@ def test_label_job_and_prefix_say_which_listed_tasks_are_meant(
     start(store, "b2", label="backup", job="demo")
     start(store, "b3", job="demo")
 
-    found = ListedTasks(store).meant_by(started(**meant))
+    found = ListedTasks().meant_by(store, started(**meant))
 
     assert [one.id for one in found] == ids

@@ -54,7 +54,7 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     )
     store.expectations.forget_seen(name)  # what was noted meanwhile
     saved = get(store, name)
-    note_listed(store, saved, now - spec.within, ListedTasks(store))
+    note_listed(store, saved, now - spec.within, ListedTasks())
     return SavedExpectation(saved, not before)
 
 
@@ -79,7 +79,7 @@ def note_listed(store: Store, one: Expectation, since: datetime, listed: ListedT
 
     They are those that ended before it was made, or whose end is not announced yet.
     """
-    found = listed.meant_by(one.spec)
+    found = listed.meant_by(store, one.spec)
     moments = (at for task in found if (at := one.spec.moment_of(task)) and at >= since)
     for at in sorted(set(map(minute_of, moments))):
         note(store, one, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -51,19 +51,11 @@ class Judge(Looker):
 
     KIND = "expectation"
 
-    listed: ListedTasks = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Have nothing read yet."""
-        self._forget_listed()
-
-    def _forget_listed(self) -> None:
-        object.__setattr__(self, "listed", ListedTasks(self.store))
+    listed: ListedTasks = field(default_factory=ListedTasks)
 
     def run(self, now: datetime | None = None) -> int:
         """Check each that is due against the tasks that are listed now, and return how many there were."""
-        self._forget_listed()
-        return Looker.run(self, now)  # a class with slots is made anew, which super() does not know
+        return Looker.run(replace(self, listed=ListedTasks()), now)
 
     @property
     def entries(self) -> ScheduleStore:

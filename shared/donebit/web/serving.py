@@ -22,6 +22,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from donebit import config, logs
+from donebit.addresses import host_in_url
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
@@ -84,8 +85,7 @@ def serve(
 def listen(factory: str, port: int, settings: Settings, *, questions: bool) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    log.info("%s answers on http://%s:%d/", factory.partition(":")[0], shown, port)
+    log.info("%s answers on http://%s:%d/", factory.partition(":")[0], host_in_url(settings.host), port)
     several, connections = settings.web_processes > 1, connections_at_once(settings)
     with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
         loader = partial(make_door, port=port, connections=connections, figures=folder, questions=questions)
